@@ -1,0 +1,47 @@
+// Memory by lifetime: everything that one stage makes lives in one arena and is freed with it.
+//
+// True on entry to every function here: the arena was made by arena_new() and not yet freed.
+// An allocation never returns NULL. When memory runs out (or a test makes it run out through the Allocator seam), the
+// arena jumps to its guard, the place set by guard_enter(), where the stage's owner frees the arena and reports exit 5.
+#pragma once
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// The one seam through which dlc asks for memory. `state` is handed back to every call.
+typedef struct Allocator {
+  void *(*alloc)(void *state, size_t bytes, size_t align);  // NULL when there is none
+  void (*release)(void *state, void *block, size_t bytes);
+  void *state;
+} Allocator;
+
+// The C library's allocator.
+const Allocator *allocator_system(void);
+
+// Where to go when memory runs out. Set jump with setjmp() in the frame that owns the arenas.
+typedef struct Guard {
+  jmp_buf jump;
+  size_t failed_bytes;  // the request that could not be met
+} Guard;
+
+typedef struct Arena Arena;
+
+// A new, empty arena; NULL only when even its header cannot be had. `guard` must outlive the arena.
+Arena *arena_new(const Allocator *allocator, Guard *guard);
+void arena_free(Arena *arena);  // NULL is allowed
+size_t arena_bytes(const Arena *arena);
+
+// `bytes` of zeroed memory aligned for any scalar type (16 bytes). Zero bytes give a valid unique pointer.
+void *arena_alloc(Arena *arena, size_t bytes);
+// count*size bytes; an overflowing product counts as out of memory.
+void *arena_array(Arena *arena, size_t count, size_t size);
+char *arena_strdup(Arena *arena, const char *text);
+char *arena_strndup(Arena *arena, const char *text, size_t length);
+char *arena_printf(Arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+char *arena_vprintf(Arena *arena, const char *format, va_list args);
+
+// Makes room for one more item of `size` bytes in a growing array: returns the array (moved if it had to grow), with
+// items[count] zeroed and usable. Use: v->items = arena_grow(a, v->items, v->count, &v->capacity, sizeof *v->items);
+void *arena_grow(Arena *arena, void *items, size_t count, size_t *capacity, size_t size);

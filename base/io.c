@@ -1,0 +1,204 @@
+// Files, through the seam of io.h.
+#include "io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+// ---- the system's calls -------------------------------------------------------------------------------------------
+
+static int or_errno(int result) { return result < 0 ? -errno : result; }
+
+static int system_open(void *state, const char *path, int flags, int mode) {
+  (void)state;
+  return or_errno(open(path, flags, mode));
+}
+static ssize_t system_pread(void *state, int fd, void *buffer, size_t count, off_t offset) {
+  (void)state;
+  ssize_t n = pread(fd, buffer, count, offset);
+  return n < 0 ? -errno : n;
+}
+static ssize_t system_write(void *state, int fd, const void *buffer, size_t count) {
+  (void)state;
+  ssize_t n = write(fd, buffer, count);
+  return n < 0 ? -errno : n;
+}
+static int system_fsync(void *state, int fd) { return (void)state, or_errno(fsync(fd)); }
+static int system_close(void *state, int fd) { return (void)state, or_errno(close(fd)); }
+static int system_rename(void *state, const char *from, const char *to) {
+  return (void)state, or_errno(rename(from, to));
+}
+static int system_unlink(void *state, const char *path) { return (void)state, or_errno(unlink(path)); }
+static int system_mkdir(void *state, const char *path, int mode) {
+  (void)state;
+  return or_errno(mkdir(path, (mode_t)mode));
+}
+static int system_fstat_size(void *state, int fd, int64_t *size, bool *regular) {
+  (void)state;
+  struct stat info;
+  if (fstat(fd, &info) < 0) return -errno;
+  *size = info.st_size;
+  *regular = S_ISREG(info.st_mode);
+  return S_ISDIR(info.st_mode) ? -EISDIR : 0;
+}
+
+Io io_system(void) {
+  static const IoOps ops = {system_open,   system_pread,  system_write, system_fsync,     system_close,
+                            system_rename, system_unlink, system_mkdir, system_fstat_size};
+  return (Io){&ops, NULL};
+}
+
+// ---- reading ------------------------------------------------------------------------------------------------------
+
+int io_close(Io io, int fd) { return io.ops->close(io.state, fd); }
+
+// O_NONBLOCK: opening a FIFO must not wait for a writer. It has no effect on the regular files that pass the check.
+int io_open_read(Io io, const char *path, int *fd, int64_t *size) {
+  int opened;
+  do opened = io.ops->open(io.state, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
+  while (opened == -EINTR);
+  if (opened < 0) return opened;
+  bool regular = false;
+  int error = io.ops->fstat_size(io.state, opened, size, &regular);
+  if (!error && !regular) error = -EINVAL;
+  if (error)
+    io_close(io, opened);
+  else
+    *fd = opened;
+  return error;
+}
+
+int io_read_at(Io io, int fd, void *buffer, size_t count, int64_t offset) {
+  for (size_t done = 0; done < count;) {
+    ssize_t n = io.ops->pread(io.state, fd, (char *)buffer + done, count - done, (off_t)(offset + (int64_t)done));
+    if (n == -EINTR || n == -EAGAIN) continue;
+    if (n < 0) return (int)n;
+    if (n == 0) return -EIO;  // the file ends early: it shrank
+    done += (size_t)n;
+  }
+  return 0;
+}
+
+int io_read_file(Io io, Arena *arena, const char *path, size_t max_bytes, char **bytes, size_t *size) {
+  int fd;
+  int64_t length;
+  int error = io_open_read(io, path, &fd, &length);
+  if (error) return error;
+  if (length < 0 || (uint64_t)length > max_bytes) error = -EFBIG;
+  if (!error) {
+    *bytes = arena_alloc(arena, (size_t)length + 1);
+    *size = (size_t)length;
+    error = io_read_at(io, fd, *bytes, *size, 0);
+  }
+  io_close(io, fd);
+  return error;
+}
+
+// ---- replacing a file whole ---------------------------------------------------------------------------------------
+
+enum { WRITE_BUFFER = 1 << 16 };
+
+struct IoWriter {
+  Io io;
+  Arena *arena;
+  const char *path, *temporary;
+  int fd;
+  int error;  // the first failure; later calls return it
+  size_t used;
+  char *buffer;  // [WRITE_BUFFER]
+};
+
+int io_replace_begin(Io io, Arena *arena, const char *path, IoWriter **writer) {
+  IoWriter *w = arena_alloc(arena, sizeof *w);
+  *w = (IoWriter){.io = io, .arena = arena, .path = arena_strdup(arena, path)};
+  w->temporary = arena_printf(arena, "%s.tmp-%ld", path, (long)getpid());
+  w->buffer = arena_alloc(arena, WRITE_BUFFER);
+  do w->fd = io.ops->open(io.state, w->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  while (w->fd == -EINTR);
+  if (w->fd < 0) return w->fd;
+  *writer = w;
+  return 0;
+}
+
+static int write_all(IoWriter *w, const char *bytes, size_t count) {
+  for (size_t done = 0; done < count && !w->error;) {
+    ssize_t n = w->io.ops->write(w->io.state, w->fd, bytes + done, count - done);
+    if (n == -EINTR || n == -EAGAIN) continue;
+    if (n < 0)
+      w->error = (int)n;
+    else
+      done += (size_t)n;
+  }
+  return w->error;
+}
+
+static int flush_buffer(IoWriter *w) {
+  size_t count = w->used;
+  w->used = 0;
+  return write_all(w, w->buffer, count);
+}
+
+int io_replace_write(IoWriter *w, const void *bytes, size_t count) {
+  if (count >= WRITE_BUFFER) {
+    flush_buffer(w);
+    return write_all(w, bytes, count);
+  }
+  if (w->used + count > WRITE_BUFFER) flush_buffer(w);
+  if (count) memcpy(w->buffer + w->used, bytes, count);
+  w->used += count;
+  return w->error;
+}
+
+void io_replace_abort(IoWriter *w) {
+  if (w->fd >= 0) w->io.ops->close(w->io.state, w->fd);
+  w->fd = -1;
+  w->io.ops->unlink(w->io.state, w->temporary);
+}
+
+// A rename is on disk only when its directory is.
+static int sync_directory(Io io, Arena *arena, const char *path) {
+  const char *slash = strrchr(path, '/');
+  const char *folder = slash ? arena_strndup(arena, path, (size_t)(slash - path) + 1) : ".";
+  int fd = io.ops->open(io.state, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+  if (fd < 0) return fd;
+  int error = io.ops->fsync(io.state, fd);
+  io.ops->close(io.state, fd);
+  return error == -EINVAL ? 0 : error;  // file systems without directory sync
+}
+
+int io_replace_commit(IoWriter *w) {
+  flush_buffer(w);
+  if (!w->error) w->error = w->io.ops->fsync(w->io.state, w->fd);
+  int closed = w->io.ops->close(w->io.state, w->fd);
+  w->fd = -1;
+  if (!w->error) w->error = closed;
+  if (!w->error) w->error = w->io.ops->rename(w->io.state, w->temporary, w->path);
+  if (w->error) {
+    w->io.ops->unlink(w->io.state, w->temporary);
+    return w->error;
+  }
+  return sync_directory(w->io, w->arena, w->path);
+}
+
+// ---- folders ------------------------------------------------------------------------------------------------------
+
+int io_make_directories(Io io, const char *path) {
+  char partial[4096];
+  size_t length = strlen(path);
+  if (length == 0 || length >= sizeof partial) return -ENAMETOOLONG;
+  memcpy(partial, path, length + 1);
+  for (size_t k = 1; k <= length; k++) {
+    if (partial[k] != '/' && partial[k] != 0) continue;
+    char held = partial[k];
+    partial[k] = 0;
+    int error = io.ops->mkdir(io.state, partial, 0777);
+    if (error && error != -EEXIST) return error;
+    partial[k] = held;
+  }
+  return 0;
+}
+
+int io_remove(Io io, const char *path) { return io.ops->unlink(io.state, path); }

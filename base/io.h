@@ -1,0 +1,45 @@
+// The one seam through which dlc touches files. Every call goes through an Io, so that a test can make any of them
+// fail. All functions return 0 or a negative errno; loops over short reads, short writes and EINTR are done here, not
+// by callers.
+#pragma once
+#include <sys/types.h>
+#include "arena.h"
+
+typedef struct IoOps {  // the fallible system calls; each as its namesake, returning -errno on failure
+  int (*open)(void *state, const char *path, int flags, int mode);
+  ssize_t (*pread)(void *state, int fd, void *buffer, size_t count, off_t offset);
+  ssize_t (*write)(void *state, int fd, const void *buffer, size_t count);
+  int (*fsync)(void *state, int fd);
+  int (*close)(void *state, int fd);
+  int (*rename)(void *state, const char *from, const char *to);
+  int (*unlink)(void *state, const char *path);
+  int (*mkdir)(void *state, const char *path, int mode);
+  int (*fstat_size)(void *state, int fd, int64_t *size, bool *regular);
+} IoOps;
+
+typedef struct Io {
+  const IoOps *ops;
+  void *state;
+} Io;
+
+Io io_system(void);
+
+// The whole of a regular file into the arena (NUL-terminated beyond *size). -EISDIR/-EINVAL where it is not a regular
+// file, -EFBIG above max_bytes, -EIO where it shrinks while being read.
+int io_read_file(Io io, Arena *arena, const char *path, size_t max_bytes, char **bytes, size_t *size);
+// Opens a regular file for reading and tells its size.
+int io_open_read(Io io, const char *path, int *fd, int64_t *size);
+// Exactly `count` bytes at `offset`, or -EIO.
+int io_read_at(Io io, int fd, void *buffer, size_t count, int64_t offset);
+int io_close(Io io, int fd);
+
+// Replaces `path` whole or not at all: temporary file beside it, written, fsynced, renamed, directory fsynced. On
+// failure the temporary file is removed and `path` is as it was.
+typedef struct IoWriter IoWriter;
+int io_replace_begin(Io io, Arena *arena, const char *path, IoWriter **writer);
+int io_replace_write(IoWriter *writer, const void *bytes, size_t count);  // buffered
+int io_replace_commit(IoWriter *writer);
+void io_replace_abort(IoWriter *writer);  // after a failed write or instead of commit
+
+int io_make_directories(Io io, const char *path);
+int io_remove(Io io, const char *path);
