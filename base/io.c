@@ -1,9 +1,11 @@
 // Files, through the seam of io.h.
 #include "io.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -45,9 +47,21 @@ static int system_fstat_size(void *state, int fd, int64_t *size, bool *regular) 
   return S_ISDIR(info.st_mode) ? -EISDIR : 0;
 }
 
+static int system_list(void *state, const char *path, void (*each)(void *user, const char *name), void *user) {
+  (void)state;
+  DIR *folder = opendir(path);
+  if (!folder) return -errno;
+  errno = 0;
+  for (const struct dirent *entry; (entry = readdir(folder)); errno = 0)
+    if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..")) each(user, entry->d_name);
+  int error = -errno;
+  closedir(folder);
+  return error;
+}
+
 Io io_system(void) {
-  static const IoOps ops = {system_open,   system_pread,  system_write, system_fsync,     system_close,
-                            system_rename, system_unlink, system_mkdir, system_fstat_size};
+  static const IoOps ops = {system_open,   system_pread,  system_write, system_fsync,      system_close,
+                            system_rename, system_unlink, system_mkdir, system_fstat_size, system_list};
   return (Io){&ops, NULL};
 }
 
@@ -184,6 +198,30 @@ int io_replace_commit(IoWriter *w) {
 }
 
 // ---- folders ------------------------------------------------------------------------------------------------------
+
+typedef struct Names {
+  Arena *arena;
+  const char **items;
+  size_t count, capacity;
+} Names;
+
+static void add_name(void *user, const char *name) {
+  Names *names = user;
+  names->items = arena_grow(names->arena, names->items, names->count, &names->capacity, sizeof *names->items);
+  names->items[names->count++] = arena_strdup(names->arena, name);
+}
+
+static int by_bytes(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+
+int io_list(Io io, Arena *arena, const char *path, const char ***list, size_t *count) {
+  Names names = {.arena = arena};
+  int error = io.ops->list(io.state, path, add_name, &names);
+  if (error) return error;
+  if (names.count) qsort(names.items, names.count, sizeof *names.items, by_bytes);
+  *list = names.items;
+  *count = names.count;
+  return 0;
+}
 
 int io_make_directories(Io io, const char *path) {
   char partial[4096];

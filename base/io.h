@@ -15,6 +15,8 @@ typedef struct IoOps {  // the fallible system calls; each as its namesake, retu
   int (*unlink)(void *state, const char *path);
   int (*mkdir)(void *state, const char *path, int mode);
   int (*fstat_size)(void *state, int fd, int64_t *size, bool *regular);
+  // Calls each(user, name) for every entry of a folder but . and .., in no order.
+  int (*list)(void *state, const char *path, void (*each)(void *user, const char *name), void *user);
 } IoOps;
 
 typedef struct Io {
@@ -41,5 +43,7 @@ int io_replace_write(IoWriter *writer, const void *bytes, size_t count);  // buf
 int io_replace_commit(IoWriter *writer);
 void io_replace_abort(IoWriter *writer);  // after a failed write or instead of commit
 
+// The names of a folder's entries, sorted bytewise: [*count], in the arena.
+int io_list(Io io, Arena *arena, const char *path, const char ***names, size_t *count);
 int io_make_directories(Io io, const char *path);
 int io_remove(Io io, const char *path);
