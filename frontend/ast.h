@@ -5,6 +5,8 @@
 #include "diag.h"
 #include "text.h"
 
+enum { AST_MAX_DEPTH = 256 };  // levels of nesting that a tree may have; deeper is E0005
+
 typedef struct Expr Expr;
 typedef struct Stmt Stmt;
 typedef struct Decl Decl;
@@ -55,6 +57,7 @@ typedef struct Arg {
 struct Expr {
   ExprKind kind;
   Span span;
+  int depth;           // levels of this tree, 1 for a leaf, at most AST_MAX_DEPTH: recursion over a tree is bounded
   Expr *next;          // in a list of expressions
   AstOp op;
   Span op_span;        // of the operator itself; of a pipe: the "|>"
@@ -114,6 +117,7 @@ typedef struct WhereRange {  // `i in 1..H` or `j in W`
 struct Stmt {
   StmtKind kind;
   Span span;
+  int depth;          // as an Expr's
   Stmt *next;
   Name *names;
   Name *indices;
@@ -140,6 +144,7 @@ typedef struct Item {
   Name *words;      // leading names, or NULL
   Name *targets;    // more than one name before `=`; then words is NULL
   bool in;
+  bool assigned;    // `=` stands before the value
   Expr *value;      // or NULL
   bool has_items;
   struct Item *items;

@@ -21,6 +21,10 @@ Program *program_open(Arena *arena, DiagSink *sink, Io io, const char *path, con
 Program *program_from_text(Arena *arena, DiagSink *sink, Io io, const char *path, const char *text, const Setting *settings,
                            int n_settings);
 
+// Reads a text file (a program, or the IR's text form) and registers it: its file number, or 0 after reporting E0401 or
+// E0402 at `span`. Directories, FIFOs and devices are refused, and so is what is larger than any program.
+uint32_t program_read_source(Arena *arena, DiagSink *sink, Io io, const char *path, Span span);
+
 int program_model_count(const Program *program);
 const char *program_model_name(const Program *program, int model);
 // The model of that name; with NULL the one of the train block, else the only one, else the last. -1 where unknown.
@@ -56,6 +60,9 @@ typedef struct Lowered {
 // Lowers a model. NULL after reporting. The batch is a symbol ("N"). For LOWER_LOSS the graph's inputs are the fields of
 // the data set that the train block uses, under their names, with dtype and shape as the block needs them (f32 or i32).
 Lowered *program_lower(Program *program, int model, Mode mode, LowerWhat what);
+// Lowers every model in the ways that it is used, only for the mistakes that this shows: also when there are mistakes
+// already, so that one run reports all that are independent.
+void program_check(Program *program);
 
 // ---- data ---------------------------------------------------------------------------------------------------------
 
@@ -93,3 +100,5 @@ const TrainSpec *program_train(Program *program, int model);
 
 // The standard library's text of NAME with its comment (dlc show std NAME); NULL where unknown. NAME NULL: all of it.
 const char *program_std_text(Arena *arena, const char *name);
+// Names of everything in the standard library, in order: [*count].
+const char *const *program_std_names(Arena *arena, int *count);

@@ -1,0 +1,183 @@
+// Elements of tensors: `x[i * 2 + r - 1, j // 2, c]` as affine reads, `x[id[i], j]` as a read of gathered rows.
+#include "formula_inside.h"
+
+#include <string.h>
+
+#include "checked.h"
+
+// How far a coefficient or an offset may be from 0, so that sums of a few of them stay far inside 64 bits.
+static const int64_t REACH = (int64_t)1 << 40;
+
+// ---- affine subscripts --------------------------------------------------------------------------------------------
+
+typedef enum Affine { AFFINE, NOT_AFFINE, AFFINE_POISON } Affine;
+
+static bool in_reach(const IndexExpr *e) {
+  bool ok = e->offset > -REACH && e->offset < REACH && e->divisor < REACH;
+  for (int k = 0; k < e->n_terms; k++) ok &= e->term[k].coef > -REACH && e->term[k].coef < REACH;
+  return ok;
+}
+
+static bool is_constant(const IndexExpr *e) { return e->n_terms == 0 && e->kind == DIV_NONE; }
+
+static bool scale(IndexExpr *e, int64_t by) {
+  if (by <= -REACH || by >= REACH) return false;
+  IndexExpr scaled = index_const(0);
+  bool ok = checked_mul(e->offset, by, &scaled.offset);
+  for (int k = 0; k < e->n_terms; k++) {
+    int64_t coef;
+    ok &= checked_mul(e->term[k].coef, by, &coef);
+    if (ok) index_add_term(&scaled, e->term[k].index, coef);
+  }
+  scaled.divisor = e->divisor;
+  scaled.kind = e->kind;
+  *e = scaled;
+  return ok && in_reach(e);
+}
+
+// a + sign * b. One of them may be a quotient: floor(p / d) + q = floor((p + d * q) / d).
+static bool add(IndexExpr *a, IndexExpr *b, int64_t sign) {
+  if (b->kind != DIV_NONE) {
+    if (a->kind != DIV_NONE || sign < 0) return false;
+    IndexExpr swap = *a;
+    *a = *b;
+    *b = swap;
+  }
+  if (!scale(b, sign * a->divisor)) return false;
+  a->offset += b->offset;
+  for (int k = 0; k < b->n_terms; k++) {
+    if (a->n_terms == IR_MAX_TERMS && index_coef(a, b->term[k].index) == 0) return false;
+    index_add_term(a, b->term[k].index, b->term[k].coef);
+  }
+  return in_reach(a);
+}
+
+static bool multiply(IndexExpr *a, const IndexExpr *b) {
+  if (is_constant(b)) return a->kind == DIV_NONE && scale(a, b->offset);
+  if (!is_constant(a) || b->kind != DIV_NONE) return false;
+  int64_t by = a->offset;
+  *a = *b;
+  return scale(a, by);
+}
+
+// floor(floor(p / c) / d) = floor(p / (c * d))
+static bool floor_divide(IndexExpr *a, const IndexExpr *b) {
+  if (!is_constant(b) || b->offset < 1) return false;
+  if (b->offset == 1) return true;
+  if (!checked_mul(a->divisor, b->offset, &a->divisor)) return false;
+  a->kind = DIV_FLOOR;
+  return in_reach(a);
+}
+
+// A subscript without indices: a compile-time whole number, or something that is known only at run time.
+static Affine plain_subscript(Formula *f, const Expr *expr, IndexExpr *result) {
+  Value v = elab_expr(f->e, f->scope, expr);
+  if (value_is_poison(v)) return AFFINE_POISON;
+  if (v.kind != VALUE_INT) return NOT_AFFINE;
+  *result = index_const(v.integer);
+  return in_reach(result) ? AFFINE : NOT_AFFINE;
+}
+
+static Affine affine(Formula *f, const Visible *visible, const Expr *expr, IndexExpr *result);
+
+static Affine affine_binary(Formula *f, const Visible *visible, const Expr *expr, IndexExpr *result) {
+  IndexExpr b;
+  Affine left = affine(f, visible, expr->a, result), right = affine(f, visible, expr->b, &b);
+  if (left == AFFINE_POISON || right == AFFINE_POISON) return AFFINE_POISON;
+  if (left != AFFINE || right != AFFINE) return NOT_AFFINE;
+  bool ok = false;
+  if (expr->op == AST_ADD || expr->op == AST_SUB) ok = add(result, &b, expr->op == AST_ADD ? 1 : -1);
+  if (expr->op == AST_MUL) ok = multiply(result, &b);
+  if (expr->op == AST_FLOORDIV) ok = floor_divide(result, &b);
+  return ok ? AFFINE : NOT_AFFINE;
+}
+
+static Affine affine(Formula *f, const Visible *visible, const Expr *expr, IndexExpr *result) {
+  if (formula_is_plain(visible, expr)) return plain_subscript(f, expr, result);
+  if (expr->kind == EXPR_PATH) {
+    int k = formula_find(visible, expr->path->text);
+    *result = index_of(k);
+    result->offset = f->index[k].from;
+    return in_reach(result) ? AFFINE : NOT_AFFINE;
+  }
+  if (expr->kind == EXPR_BINARY) return affine_binary(f, visible, expr, result);
+  if (expr->kind != EXPR_UNARY || expr->op != AST_NEG) return NOT_AFFINE;
+  Affine inner = affine(f, visible, expr->a, result);
+  if (inner != AFFINE) return inner;
+  return result->kind == DIV_NONE && scale(result, -1) ? AFFINE : NOT_AFFINE;
+}
+
+// ---- gathered rows ------------------------------------------------------------------------------------------------
+
+// The tensor with its dimension d in front.
+static NodeId dimension_first(Elab *e, NodeId tensor, int d) {
+  int rank = graph_node(e->builder.graph, tensor)->shape.rank, order[IR_MAX_RANK] = {d};
+  for (int k = 1; k < rank; k++) order[k] = k - (k <= d);
+  return d ? build_transpose(&e->builder, tensor, order) : tensor;
+}
+
+// Do the affine subscripts use an index that the part is over?
+static bool shares_index(const Read *read, int gathered, const Part *part) {
+  for (int d = 0; d < read->rank; d++)
+    for (int k = 0; d != gathered && k < part->n; k++)
+      if (index_coef(&read->at[d], part->index[k])) return true;
+  return false;
+}
+
+static bool check_gather(Formula *f, const Element *element, int d, const Expr *subscript, const Part *part) {
+  Elab *e = f->e;
+  const Node *rows = graph_node(e->builder.graph, part->node);
+  if (rows->type != DT_I32) {
+    formula_error(f, DIAG_E0136, subscript->span, "a subscript is a whole number, but this is %s",
+                  dtype_name(rows->type));
+    return false;
+  }
+  if (element->read.rank - 1 + part->n > IR_MAX_RANK) {
+    formula_error(f, DIAG_E0216, subscript->span, "a tensor has at most %d dimensions", IR_MAX_RANK);
+    return false;
+  }
+  if (!shares_index(&element->read, d, part)) return true;
+  Diag *diag =
+      formula_error(f, DIAG_E0006, subscript->span,
+                    "an index that stands inside this subscript and beside it has no meaning in this version yet");
+  diag_line(e->sink, diag, DIAG_HELP, "choose by comparing: sum(c) where(label[n] == c, x[n, c], 0)");
+  return false;
+}
+
+// x[.., t, ..] with t a tensor: the rows x[t], and the read of those with t's indices in front.
+static bool gather(Formula *f, Element *element, int d, const Expr *subscript, const Part *part) {
+  if (!check_gather(f, element, d, subscript, part)) return false;
+  Builder *b = &f->e->builder;
+  NodeId rows = build_gather(b, dimension_first(f->e, element->tensor, d), part->node);
+  Read read = {.rank = part->n};
+  for (int k = 0; k < part->n; k++) read.at[k] = index_of(part->index[k]);
+  for (int k = 0; k < element->read.rank; k++)
+    if (k != d) read.at[read.rank++] = element->read.at[k];
+  *element = (Element){rows, read};
+  return true;
+}
+
+// ---- elements -----------------------------------------------------------------------------------------------------
+
+bool formula_element(Formula *f, const Visible *visible, const Expr *expr, Value tensor, Element *element) {
+  const Expr *gathered = NULL;
+  int at = 0, d = 0;
+  *element = (Element){.tensor = tensor.node, .read = {.rank = elab_shape(f->e, tensor)->rank}};
+  for (const Expr *item = expr->items; item; item = item->next, d++) {
+    element->read.at[d] = index_const(0);
+    Affine kind = affine(f, visible, item, &element->read.at[d]);
+    if (kind == AFFINE_POISON) return false;
+    if (kind == AFFINE) continue;
+    element->read.at[d] = index_const(0);
+    if (gathered) {
+      formula_error(f, DIAG_E0006, item->span,
+                    "a second subscript that is no sum of indices has no meaning in this version yet");
+      return false;
+    }
+    gathered = item;
+    at = d;
+  }
+  if (!gathered) return true;
+  Part part = formula_part(f, visible, gathered);
+  return part.node != NODE_NONE && gather(f, element, at, gathered, &part);
+}
