@@ -16,7 +16,7 @@ typedef struct NamedTensor {
 } NamedTensor;
 
 // Writes whole or not at all; 0 or -errno. `metadata`: pairs of strings ending in NULL, or NULL. The metadata always
-// holds "crc32" of the data section.
+// holds "dlc.crc32" of header and data.
 int safetensors_write(Io io, Arena *arena, const char *path, const NamedTensor *tensors, int n, const char *const *metadata);
 
 typedef struct SafeFile {

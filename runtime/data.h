@@ -18,10 +18,14 @@ typedef struct DataInfo {
   int64_t row_bytes;
 } DataInfo;
 
+// All sources of a run: fields and splits that read the same file (cifar10's image and label, the parts of split())
+// share its memory.
+typedef struct DataStore DataStore;
+DataStore *data_store_new(Arena *arena, Io io);
+
 // Opens a source: reads (and inflates) its file whole after checking the header, or generates it. `root` is put before
-// relative paths. NULL after reporting E04xx at the source's span; *exit_code is then 3. Fields of one source that share
-// a file (cifar10's image and label, digits') share the memory.
-DataSource *data_open(Arena *arena, DiagSink *sink, Io io, const char *root, const SourceSpec *spec);
+// relative paths. NULL after reporting E0403 (cannot be read), E0407, E0408 or E0410 (damaged) at the source's span.
+DataSource *data_open(DataStore *store, DiagSink *sink, const char *root, const SourceSpec *spec);
 DataInfo data_info(const DataSource *source);
 const void *data_row(const DataSource *source, int64_t row);
 
@@ -67,8 +71,11 @@ typedef struct Batch {
 } Batch;
 
 // Makes batches of up to `batch` rows; a thread of its own prepares the next one while the caller computes. Starts at
-// batch `first_index` of `first_epoch` (a resumed run). Endless: the epoch after the last batch follows.
-Loader *loader_new(const BatchField *fields, int n_fields, const RowSet *rows, int64_t batch, bool shuffle, uint64_t seed,
-                   int64_t first_epoch, int64_t first_index);
-const Batch *loader_next(Loader *loader);  // valid until the next call; NULL when out of memory
-void loader_free(Loader *loader);
+// batch `first_index` of `first_epoch` (a resumed run). Endless: the epoch after the last batch follows. All memory is
+// taken from the arena here; NULL when the thread cannot be had. rows->count >= 1, batch >= 1, and no converting step is
+// planned for fewer rows.
+Loader *loader_new(Arena *arena, const BatchField *fields, int n_fields, const RowSet *rows, int64_t batch, bool shuffle,
+                   uint64_t seed, int64_t first_epoch, int64_t first_index);
+const Batch *loader_next(Loader *loader);  // valid until the next call
+void loader_free(Loader *loader);          // NULL is allowed; ends the thread
+int64_t loader_batches(int64_t rows, int64_t batch);  // of an epoch: the last may be smaller

@@ -14,11 +14,12 @@ typedef struct DlcRt {
 // A kernel does the work items begin..end (exclusive). args[k] is the base of its k-th tensor.
 typedef void (*DlcKernelFn)(char *const *args, const DlcRt *rt, int64_t begin, int64_t end);
 
-// A number of work items: ceil(scale * symbol / divisor), symbol 0 meaning 1.
+// A number of work items: times * ceil(scale * symbol / divisor); symbol 0 means 1, times 0 means 1.
 typedef struct DlcCount {
   int64_t scale;
   int32_t symbol;
   int64_t divisor;
+  int64_t times;
 } DlcCount;
 
 typedef enum DlcRegion {

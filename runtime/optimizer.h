@@ -8,8 +8,8 @@
 typedef struct Optimizer {
   OptimizerSpec spec;
   int n_slots;
-  float *slot[2];    // [block_floats] each: momentum; sum of squares; Adam's m and v
-  int64_t step;      // updates done
+  float *slot[2];  // [block_floats] each: momentum; sum of squares; Adam's m and v
+  int64_t step;    // updates done
 } Optimizer;
 
 int optimizer_slots(OptimizerKind kind);
@@ -19,7 +19,8 @@ const char *optimizer_slot_name(OptimizerKind kind, int slot);  // "momentum", "
 void optimizer_init(Optimizer *optimizer, const OptimizerSpec *spec, const TensorTable *params, Arena *arena);
 // One update of all parameters that are not frozen, with this learning rate. PyTorch's formulas: eps outside the root;
 // momentum v = mu*v + g, w -= lr*v (Nesterov: w -= lr*(g + mu*v)).
-void optimizer_update(Optimizer *optimizer, Team *team, const TensorTable *params, float *weights, const float *gradients,
-                      double lr);
+void optimizer_update(Optimizer *optimizer, Team *team, const TensorTable *params, float *weights,
+                      const float *gradients, double lr);
 // The learning rate before update number `step` (from 0) of a run of total_steps, steps_per_epoch.
-double schedule_rate(const ScheduleSpec *schedule, double lr, int64_t step, int64_t steps_per_epoch, int64_t total_steps);
+double schedule_rate(const ScheduleSpec *schedule, double lr, int64_t step, int64_t steps_per_epoch,
+                     int64_t total_steps);

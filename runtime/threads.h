@@ -8,7 +8,7 @@ typedef struct Team Team;
 // A team of n threads, the caller included (n >= 1). NULL when threads cannot be had.
 Team *team_new(int n);
 void team_free(Team *team);  // NULL is allowed; joins
-int team_size(const Team *team);
+int team_size(const Team *team);  // 1 for NULL, which stands for the caller alone in every function here
 
 // Bases of a step's regions. inputs[k] belongs to DLC_INPUT k.
 typedef struct StepBinding {

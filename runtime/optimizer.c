@@ -1,0 +1,211 @@
+// Optimizers and schedules. Each update is PyTorch's formula in single precision, operation by operation; factors that
+// depend on the step alone (bias corrections) are computed in double and rounded once, as PyTorch does.
+#include "optimizer.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { GRAIN = 16384 };
+
+int optimizer_slots(OptimizerKind kind) {
+  static const int slots[] = {
+#define OPTIMIZER(name, n_slots, ...) n_slots,
+#include "optimizers.def"
+#undef OPTIMIZER
+  };
+  return slots[kind];
+}
+
+const char *optimizer_name(OptimizerKind kind) {
+  static const char *const names[] = {
+#define OPTIMIZER(name, ...) #name,
+#include "optimizers.def"
+#undef OPTIMIZER
+  };
+  return names[kind];
+}
+
+const char *optimizer_slot_name(OptimizerKind kind, int slot) {
+  if (optimizer_slots(kind) == 2) return slot == 0 ? "m" : "v";
+  return kind == OPTIMIZER_momentum ? "momentum" : "squares";
+}
+
+void optimizer_init(Optimizer *optimizer, const OptimizerSpec *spec, const TensorTable *params, Arena *arena) {
+  *optimizer = (Optimizer){.spec = *spec, .n_slots = optimizer_slots(spec->kind)};
+  for (int k = 0; k < optimizer->n_slots; k++)
+    optimizer->slot[k] = arena_array(arena, (size_t)params->block_floats, sizeof(float));
+}
+
+// ---- updates
+// ----------------------------------------------------------------------------------------------------------
+
+// What an update of one stretch of the block sees: weights, gradients, slots, and the factors as floats.
+typedef struct Sweep {
+  float *restrict w;
+  const float *restrict g;
+  float *restrict s, *restrict v;
+  float lr, mu, decay, beta1, beta2, eps;
+  float rest, rest1, rest2;      // 1 - decay, 1 - beta1, 1 - beta2
+  float step_size, correction2;  // Adam: lr / (1 - beta1^t), sqrt(1 - beta2^t)
+  bool nesterov;
+} Sweep;
+
+// Elementwise loops: as many lanes as the machine has, the same rounded operations on all of them.
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define ON_EVERY_X86 __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define ON_EVERY_X86
+#endif
+
+ON_EVERY_X86 static void optimizer_sgd(const Sweep *o, int64_t n) {
+  for (int64_t k = 0; k < n; k++) o->w[k] -= o->lr * o->g[k];
+}
+
+ON_EVERY_X86 static void optimizer_plain_momentum(const Sweep *o, int64_t n) {
+  for (int64_t k = 0; k < n; k++) {
+    float v = o->mu * o->s[k] + o->g[k];
+    o->s[k] = v;
+    o->w[k] -= o->lr * v;
+  }
+}
+
+ON_EVERY_X86 static void optimizer_nesterov(const Sweep *o, int64_t n) {
+  for (int64_t k = 0; k < n; k++) {
+    float v = o->mu * o->s[k] + o->g[k];
+    o->s[k] = v;
+    o->w[k] -= o->lr * (o->g[k] + o->mu * v);
+  }
+}
+
+// Sutskever et al. 2013, in PyTorch's form: v = mu v + g, w -= lr v.
+static void optimizer_momentum(const Sweep *o, int64_t n) {
+  if (o->nesterov)
+    optimizer_nesterov(o, n);
+  else
+    optimizer_plain_momentum(o, n);
+}
+
+// Duchi, Hazan, Singer 2011.
+ON_EVERY_X86 static void optimizer_adagrad(const Sweep *o, int64_t n) {
+  for (int64_t k = 0; k < n; k++) {
+    float sum = o->s[k] + o->g[k] * o->g[k];
+    o->s[k] = sum;
+    o->w[k] -= o->lr * o->g[k] / (__builtin_sqrtf(sum) + o->eps);
+  }
+}
+
+// Tieleman and Hinton 2012; eps outside the root.
+ON_EVERY_X86 static void optimizer_rmsprop(const Sweep *o, int64_t n) {
+  for (int64_t k = 0; k < n; k++) {
+    float mean = o->decay * o->s[k] + o->rest * (o->g[k] * o->g[k]);
+    o->s[k] = mean;
+    o->w[k] -= o->lr * o->g[k] / (__builtin_sqrtf(mean) + o->eps);
+  }
+}
+
+// Kingma and Ba 2015, in PyTorch's order: w -= step_size * m / (sqrt(v) / sqrt(1 - beta2^t) + eps).
+ON_EVERY_X86 static void optimizer_adam(const Sweep *o, int64_t n) {
+  for (int64_t k = 0; k < n; k++) {
+    float m = o->s[k] + o->rest1 * (o->g[k] - o->s[k]);
+    float v = o->beta2 * o->v[k] + o->rest2 * (o->g[k] * o->g[k]);
+    o->s[k] = m;
+    o->v[k] = v;
+    o->w[k] -= o->step_size * (m / (__builtin_sqrtf(v) / o->correction2 + o->eps));
+  }
+}
+
+// Loshchilov and Hutter 2019: the decay is of the weights themselves, before Adam's step.
+static void optimizer_adamw(const Sweep *o, int64_t n) {
+  float keep = 1.0f - o->lr * o->decay;
+  for (int64_t k = 0; k < n; k++) o->w[k] *= keep;
+  optimizer_adam(o, n);
+}
+
+typedef void (*UpdateFn)(const Sweep *o, int64_t n);
+static const UpdateFn updates[] = {
+#define OPTIMIZER(name, ...) optimizer_##name,
+#include "optimizers.def"
+#undef OPTIMIZER
+};
+
+// ---- the sweep over the block
+// -----------------------------------------------------------------------------------------
+
+typedef struct Update {
+  Sweep whole;
+  UpdateFn fn;
+} Update;
+
+static void update_stretch(const Update *u, int64_t begin, int64_t end) {
+  Sweep part = u->whole;
+  part.w += begin;
+  part.g += begin;
+  if (part.s) part.s += begin;
+  if (part.v) part.v += begin;
+  u->fn(&part, end - begin);
+}
+
+static void update_part(void *state, int64_t begin, int64_t end) { update_stretch(state, begin, end); }
+
+static bool any_frozen(const TensorTable *params) {
+  for (int k = 0; k < params->n_items; k++)
+    if (params->items[k].frozen) return true;
+  return false;
+}
+
+static Sweep make_sweep(const Optimizer *o, float *weights, const float *gradients, double lr) {
+  const OptimizerSpec *s = &o->spec;
+  double t = (double)o->step;
+  return (Sweep){
+      .w = weights,
+      .g = gradients,
+      .s = o->slot[0],
+      .v = o->slot[1],
+      .lr = (float)lr,
+      .mu = (float)s->mu,
+      .decay = (float)s->decay,
+      .beta1 = (float)s->beta1,
+      .beta2 = (float)s->beta2,
+      .eps = (float)s->eps,
+      .rest = (float)(1 - s->decay),
+      .rest1 = (float)(1 - s->beta1),
+      .rest2 = (float)(1 - s->beta2),
+      .step_size = (float)(lr / (1 - pow(s->beta1, t))),
+      .correction2 = (float)sqrt(1 - pow(s->beta2, t)),
+      .nesterov = s->nesterov,
+  };
+}
+
+void optimizer_update(Optimizer *optimizer, Team *team, const TensorTable *params, float *weights,
+                      const float *gradients, double lr) {
+  optimizer->step++;
+  Update u = {.whole = make_sweep(optimizer, weights, gradients, lr), .fn = updates[optimizer->spec.kind]};
+  if (!any_frozen(params)) {
+    team_for(team, params->block_floats, GRAIN, update_part, &u);
+    return;
+  }
+  for (int k = 0; k < params->n_items; k++) {
+    const TensorInfo *info = &params->items[k];
+    if (!info->frozen) update_stretch(&u, info->offset, info->offset + info->count);
+  }
+}
+
+// ---- schedules
+// --------------------------------------------------------------------------------------------------------
+
+double schedule_rate(const ScheduleSpec *schedule, double lr, int64_t step, int64_t steps_per_epoch,
+                     int64_t total_steps) {
+  switch (schedule->kind) {
+    case SCHEDULE_CONSTANT:
+      return lr;
+    case SCHEDULE_STEP: {
+      double length = schedule->every * (double)(schedule->in_steps ? 1 : steps_per_epoch);
+      return length > 0 ? lr * pow(schedule->factor, floor((double)step / length)) : lr;
+    }
+    case SCHEDULE_COSINE: {  // Loshchilov and Hutter 2017, one period over the run
+      double part = total_steps > 0 ? fmin(1, (double)step / (double)total_steps) : 0;
+      return lr * (schedule->to + (1 - schedule->to) * (1 + cos(3.14159265358979323846 * part)) / 2);
+    }
+  }
+  return lr;
+}

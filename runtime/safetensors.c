@@ -1,0 +1,258 @@
+// safetensors files: an 8-byte header length, a JSON header, the tensors' bytes without holes. Everything is checked
+// before anything is believed; sizes by checked arithmetic. dlc adds to the
+// metadata a CRC-32 of the header (with the CRC's own digits as zeros) and the data; a file without one is another
+// tool's.
+#include <cjson/cJSON.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "checked.h"
+#include "checkpoint.h"
+#include "data.h"
+
+static const char checksum_key[] = "dlc.crc32";
+
+enum { CHECKSUM_DIGITS = 8, HEADER_MOST = 100 * 1000 * 1000, LENGTH_BYTES = 8, MOST_DEPTH_RANK = 8 };
+
+// ---- writing --------------------------------------------------------------------------------------------------------
+
+static int64_t tensor_bytes(const NamedTensor *t) {
+  int64_t bytes = 4;
+  for (int d = 0; d < t->rank; d++) bytes *= t->dim[d];
+  return bytes;
+}
+
+// zlib counts in 32 bits.
+static uint32_t crc_of(uint32_t crc, const void *data, int64_t bytes) {
+  const unsigned char *at = data;
+  while (bytes > 0) {
+    unsigned part = bytes > 1 << 30 ? 1u << 30 : (unsigned)bytes;
+    crc = (uint32_t)crc32(crc, at, part);
+    at += part;
+    bytes -= part;
+  }
+  return crc;
+}
+
+static void add_tensor_entry(Text *header, const NamedTensor *t, int64_t *offset) {
+  text_add(header, ",");
+  text_add_quoted(header, t->name);
+  text_printf(header, ":{\"dtype\":\"%s\",\"shape\":[", t->type == DATA_F32 ? "F32" : "I32");
+  for (int d = 0; d < t->rank; d++) text_printf(header, "%s%lld", d ? "," : "", (long long)t->dim[d]);
+  int64_t end = *offset + tensor_bytes(t);
+  text_printf(header, "],\"data_offsets\":[%lld,%lld]}", (long long)*offset, (long long)end);
+  *offset = end;
+}
+
+// The header with zeros for its checksum's digits; *digits: where they stand.
+static Text draw_header(Arena *arena, const NamedTensor *tensors, int n, const char *const *metadata, size_t *digits) {
+  Text header = text_new(arena);
+  text_printf(&header, "{\"__metadata__\":{\"%s\":\"", checksum_key);
+  *digits = header.length;
+  text_add(&header, "00000000\"");
+  for (int k = 0; metadata && metadata[k]; k += 2) {
+    text_add(&header, ",");
+    text_add_quoted(&header, metadata[k]);
+    text_add(&header, ":");
+    text_add_quoted(&header, metadata[k + 1]);
+  }
+  text_add(&header, "}");
+  int64_t offset = 0;
+  for (int k = 0; k < n; k++) add_tensor_entry(&header, &tensors[k], &offset);
+  text_add(&header, "}");
+  while (header.length % 8) text_add(&header, " ");
+  return header;
+}
+
+static Text make_header(Arena *arena, const NamedTensor *tensors, int n, const char *const *metadata) {
+  size_t digits;
+  Text header = draw_header(arena, tensors, n, metadata, &digits);
+  uint32_t crc = crc_of((uint32_t)crc32(0, NULL, 0), header.bytes, (int64_t)header.length);
+  for (int k = 0; k < n; k++) crc = crc_of(crc, tensors[k].data, tensor_bytes(&tensors[k]));
+  char text[CHECKSUM_DIGITS + 1];
+  snprintf(text, sizeof text, "%08x", crc);
+  memcpy(header.bytes + digits, text, CHECKSUM_DIGITS);
+  return header;
+}
+
+int safetensors_write(Io io, Arena *arena, const char *path, const NamedTensor *tensors, int n,
+                      const char *const *metadata) {
+  Text header = make_header(arena, tensors, n, metadata);
+  unsigned char length[LENGTH_BYTES];
+  for (int k = 0; k < LENGTH_BYTES; k++) length[k] = (unsigned char)(header.length >> (8 * k));
+  IoWriter *writer;
+  int error = io_replace_begin(io, arena, path, &writer);
+  if (error) return error;
+  error = io_replace_write(writer, length, LENGTH_BYTES);
+  if (!error) error = io_replace_write(writer, header.bytes, header.length);
+  for (int k = 0; k < n && !error; k++)
+    error = io_replace_write(writer, tensors[k].data, (size_t)tensor_bytes(&tensors[k]));
+  if (!error) return io_replace_commit(writer);
+  io_replace_abort(writer);
+  return error;
+}
+
+// ---- reading --------------------------------------------------------------------------------------------------------
+
+typedef struct SafeReader {
+  Arena *arena;
+  DiagSink *sink;
+  const char *path;
+  const char *header;  // [header_bytes]
+  size_t header_bytes;
+  char *data;  // [data_bytes]
+  int64_t data_bytes;
+  SafeFile *file;
+} SafeReader;
+
+static bool refuse(const SafeReader *r, const char *format, const char *what) {
+  const char *why = arena_printf(r->arena, format, what);
+  diag_error(r->sink, DIAG_E0411, SPAN_NONE, "'%s' is no safetensors file that dlc reads: %s", r->path, why);
+  return false;
+}
+
+// A whole number from 0 to 2^53, which a JSON number holds exactly.
+static bool whole(const cJSON *item, int64_t *value) {
+  if (!cJSON_IsNumber(item) || item->valuedouble < 0 || item->valuedouble > 9007199254740992.0) return false;
+  *value = (int64_t)item->valuedouble;
+  return (double)*value == item->valuedouble;
+}
+
+static bool read_entry_shape(const SafeReader *r, const cJSON *entry, NamedTensor *t, int64_t *bytes) {
+  const cJSON *shape = cJSON_GetObjectItemCaseSensitive(entry, "shape");
+  if (!cJSON_IsArray(shape) || cJSON_GetArraySize(shape) > MOST_DEPTH_RANK)
+    return refuse(r, "the shape of '%s' cannot be read", t->name);
+  *bytes = 4;
+  const cJSON *dim;
+  cJSON_ArrayForEach(dim, shape) {
+    if (!whole(dim, &t->dim[t->rank]) || !checked_mul(*bytes, t->dim[t->rank], bytes))
+      return refuse(r, "the shape of '%s' cannot be read", t->name);
+    t->rank++;
+  }
+  return true;
+}
+
+static bool read_entry(const SafeReader *r, const cJSON *entry, NamedTensor *t) {
+  t->name = arena_strdup(r->arena, entry->string);
+  const cJSON *dtype = cJSON_GetObjectItemCaseSensitive(entry, "dtype");
+  const char *type = cJSON_IsString(dtype) ? dtype->valuestring : "";
+  if (strcmp(type, "F32") && strcmp(type, "I32")) return refuse(r, "'%s' is neither F32 nor I32", t->name);
+  t->type = strcmp(type, "F32") ? DATA_I32 : DATA_F32;
+  int64_t bytes, begin, end;
+  if (!read_entry_shape(r, entry, t, &bytes)) return false;
+  const cJSON *offsets = cJSON_GetObjectItemCaseSensitive(entry, "data_offsets");
+  bool readable = cJSON_IsArray(offsets) && cJSON_GetArraySize(offsets) == 2 &&
+                  whole(cJSON_GetArrayItem(offsets, 0), &begin) && whole(cJSON_GetArrayItem(offsets, 1), &end);
+  if (!readable || begin > end || end > r->data_bytes || end - begin != bytes)
+    return refuse(r, "the place of '%s' does not fit its shape or the file", t->name);
+  t->data = r->data + begin;
+  return true;
+}
+
+static bool read_metadata(const SafeReader *r, const cJSON *metadata) {
+  if (!metadata) return true;
+  if (!cJSON_IsObject(metadata)) return refuse(r, "%s", "its metadata are no object of strings");
+  r->file->metadata = arena_array(r->arena, 2 * (size_t)cJSON_GetArraySize(metadata), sizeof(char *));
+  const cJSON *pair;
+  cJSON_ArrayForEach(pair, metadata) {
+    if (!cJSON_IsString(pair)) return refuse(r, "%s", "its metadata are no object of strings");
+    r->file->metadata[2 * r->file->n_metadata] = arena_strdup(r->arena, pair->string);
+    r->file->metadata[2 * r->file->n_metadata++ + 1] = arena_strdup(r->arena, pair->valuestring);
+  }
+  return true;
+}
+
+static int by_data(const void *left, const void *right) {
+  const NamedTensor *a = left, *b = right;
+  if (a->data != b->data) return (const char *)a->data < (const char *)b->data ? -1 : 1;
+  return (tensor_bytes(a) > tensor_bytes(b)) - (tensor_bytes(a) < tensor_bytes(b));
+}
+
+static int by_name(const void *left, const void *right) {
+  return strcmp((*(const NamedTensor *const *)left)->name, (*(const NamedTensor *const *)right)->name);
+}
+
+// In the order of their bytes the tensors fill the data without a hole or an overlap.
+static bool check_cover(const SafeReader *r) {
+  SafeFile *f = r->file;
+  qsort(f->items, (size_t)f->n_items, sizeof *f->items, by_data);
+  const char *at = r->data;
+  for (int k = 0; k < f->n_items; k++) {
+    if ((const char *)f->items[k].data != at)
+      return refuse(r, "there is a hole or an overlap before '%s'", f->items[k].name);
+    at += tensor_bytes(&f->items[k]);
+  }
+  if (at != r->data + r->data_bytes) return refuse(r, "%s", "there are bytes behind its last tensor");
+  const NamedTensor **names = arena_array(r->arena, (size_t)f->n_items, sizeof *names);
+  for (int k = 0; k < f->n_items; k++) names[k] = &f->items[k];
+  qsort(names, (size_t)f->n_items, sizeof *names, by_name);
+  for (int k = 1; k < f->n_items; k++)
+    if (!strcmp(names[k - 1]->name, names[k]->name)) return refuse(r, "'%s' is there twice", names[k]->name);
+  return true;
+}
+
+// The checksum's digits in the header's text, or NULL.
+static const char *find_checksum(const SafeReader *r) {
+  const char *quoted = arena_printf(r->arena, "\"%s\":\"", checksum_key);
+  const char *at = memmem(r->header, r->header_bytes, quoted, strlen(quoted));
+  if (!at) return NULL;
+  at += strlen(quoted);
+  return at + CHECKSUM_DIGITS < r->header + r->header_bytes ? at : NULL;
+}
+
+static bool check_crc(const SafeReader *r) {
+  const char *digits = find_checksum(r);
+  if (!digits) return true;
+  size_t before = (size_t)(digits - r->header), after = before + CHECKSUM_DIGITS;
+  uint32_t crc = crc_of((uint32_t)crc32(0, NULL, 0), r->header, (int64_t)before);
+  crc = crc_of(crc, "00000000", CHECKSUM_DIGITS);
+  crc = crc_of(crc, r->header + after, (int64_t)(r->header_bytes - after));
+  crc = crc_of(crc, r->data, r->data_bytes);
+  char found[CHECKSUM_DIGITS + 1];
+  snprintf(found, sizeof found, "%08x", crc);
+  return memcmp(found, digits, CHECKSUM_DIGITS) ? refuse(r, "%s", "its checksum is wrong: it is damaged") : true;
+}
+
+static bool read_header(const SafeReader *r, const cJSON *header) {
+  if (!cJSON_IsObject(header)) return refuse(r, "%s", "its header is no JSON object");
+  r->file->items = arena_array(r->arena, (size_t)cJSON_GetArraySize(header), sizeof *r->file->items);
+  const cJSON *entry;
+  bool seen_metadata = false;
+  cJSON_ArrayForEach(entry, header) {
+    if (!strcmp(entry->string, "__metadata__")) {
+      if (seen_metadata || !read_metadata(r, entry)) return seen_metadata ? refuse(r, "%s", "two __metadata__") : false;
+      seen_metadata = true;
+    } else if (!read_entry(r, entry, &r->file->items[r->file->n_items++])) {
+      return false;
+    }
+  }
+  return check_cover(r);
+}
+
+bool safetensors_read(Arena *arena, DiagSink *sink, Io io, const char *path, SafeFile *file) {
+  SafeReader r = {.arena = arena, .sink = sink, .path = path, .file = file};
+  *file = (SafeFile){0};
+  char *bytes;
+  size_t size;
+  int error = io_read_file(io, arena, path, (size_t)1 << 40, &bytes, &size);
+  if (error) {
+    diag_error(sink, DIAG_E0403, SPAN_NONE, "cannot read '%s': %s", path, strerror(-error));
+    return false;
+  }
+  uint64_t length = 0;
+  if (size < LENGTH_BYTES) return refuse(&r, "%s", "it is too short");
+  for (int k = 0; k < LENGTH_BYTES; k++) length |= (uint64_t)(unsigned char)bytes[k] << (8 * k);
+  if (length > HEADER_MOST || length > size - LENGTH_BYTES) return refuse(&r, "%s", "it ends in its header");
+  r.header = bytes + LENGTH_BYTES;
+  r.header_bytes = (size_t)length;
+  r.data = bytes + LENGTH_BYTES + length;
+  r.data_bytes = (int64_t)(size - LENGTH_BYTES - length);
+  if (r.data_bytes % 4) return refuse(&r, "%s", "its data are no whole numbers of elements");
+  if (!check_crc(&r)) return false;
+  cJSON *header = cJSON_ParseWithLength(bytes + LENGTH_BYTES, (size_t)length);
+  bool done = header ? read_header(&r, header) : refuse(&r, "%s", "its header is no JSON");
+  cJSON_Delete(header);
+  return done;
+}
