@@ -60,14 +60,16 @@ struct Program {
 
 // ---- reading blocks (at opening) ------------------------------------------------------------------------------------
 
-void data_block_read(Program *program, DataBlock *block);                 // blocks_data.c
-void train_block_read(Program *program, TrainBlock *block);               // blocks_train.c
-TrainBlock *program_train_block(const Program *program, int model);       // NULL where the model has none
+void data_block_read(Program *program, DataBlock *block);            // blocks_data.c
+void train_block_read(Program *program, TrainBlock *block);          // blocks_train.c
+TrainBlock *program_train_block(const Program *program, int model);  // NULL where the model has none
 
 // The model's hyperparameters as set from outside: by its train block's arguments, then by settings. [*count]
+bool blocks_is_hyper(const Decl *model, const char *name);
 const NamedValue *blocks_hyper(Program *program, const Decl *model, const TrainBlock *train, int *count);
 
-// ---- keys whose value is a call with options: sgd(lr = 0.1), every(epochs = 1), idx("file") (blocks_bind.c) -----------
+// ---- keys whose value is a call with options: sgd(lr = 0.1), every(epochs = 1), idx("file") (blocks_bind.c)
+// -----------
 
 typedef enum OptionKind {
   OPTION_NUMBER,  // number, within low..high
@@ -95,8 +97,8 @@ typedef struct OptionValue {
   int n_files;
 } OptionValue;
 
-// Binds a call's arguments (a bare name is a call without any) to rules in order, as a function's. False after reporting
-// E0102 to E0104 at the call, or E0156 at a value.
+// Binds a call's arguments (a bare name is a call without any) to rules in order, as a function's. False after
+// reporting E0102 to E0104 at the call, or E0156 at a value.
 bool blocks_bind(Program *program, Scope *scope, const Expr *call, const OptionRule *rules, int n, OptionValue *values);
 // One value of that kind.
 bool blocks_value(Program *program, Scope *scope, const char *what, const Expr *value, const OptionRule *rule,
@@ -104,12 +106,17 @@ bool blocks_value(Program *program, Scope *scope, const char *what, const Expr *
 // The name that an expression calls or is: "adam" of adam(..) and of adam. NULL for anything else and for dotted paths.
 const char *blocks_head(const Expr *expr);
 
-// ---- expressions (blocks_expr.c) --------------------------------------------------------------------------------------
+// ---- expressions (blocks_expr.c)
+// --------------------------------------------------------------------------------------
 
 // Does the expression mention the name, as a value or as what it calls?
 bool expr_uses(const Expr *expr, const char *name);
 // Calls visit on the expression and everything inside it, outermost first, until it returns false.
 bool expr_each(const Expr *expr, bool (*visit)(void *state, const Expr *expr), void *state);
+// A copy in which every subexpression that swap gives another for is that other; NULL keeps it. Outermost first; what
+// was swapped in is not looked into.
+typedef const Expr *(*ExprSwap)(void *state, const Expr *expr);
+Expr *expr_rewrite(Arena *arena, const Expr *expr, ExprSwap swap, void *state);
 // A copy in which `old` (by identity) is `new`.
 Expr *expr_replace(Arena *arena, const Expr *expr, const Expr *old, const Expr *new);
 // A path of one name, at a span.

@@ -48,8 +48,10 @@ static bool take_value(Program *p, const char *what, Value v, const OptionRule *
   if (value_is_poison(v)) return false;
   switch (rule->kind) {
     case OPTION_NUMBER:
-    case OPTION_WHOLE: return take_number(p, what, v, rule, result);
-    case OPTION_FILES: return take_files(p, what, v, result);
+    case OPTION_WHOLE:
+      return take_number(p, what, v, rule, result);
+    case OPTION_FILES:
+      return take_files(p, what, v, result);
     case OPTION_FLAG:
       result->flag = v.kind == VALUE_BOOL && v.boolean;
       if (v.kind != VALUE_BOOL) report_wrong(p, what, result->span, "true or false", v);

@@ -2,8 +2,8 @@
 //
 // A name in a data block stands for one of three things: a field (one tensor of a file), a split (named fields with the
 // same rows), or a whole data set with its own splits (cifar10 of a folder). Anything else is a compile-time value.
-// On exit block->spec holds the splits; each field is a source and an expression over it, in which the source's tensor is
-// called SOURCE_NAME.
+// On exit block->spec holds the splits; each field is a source and an expression over it, in which the source's tensor
+// is called SOURCE_NAME.
 #include "blocks.h"
 
 #include <math.h>
@@ -25,10 +25,17 @@ typedef struct NamedThing {
   bool used;
 } NamedThing;
 
+typedef struct Local {
+  const char *name;
+  const Expr *value;
+} Local;
+
 typedef struct Reader {
   Program *p;
   DataBlock *block;
-  Scope *scope;  // compile-time values
+  Scope *scope;   // compile-time values
+  Local *locals;  // the same, as written: a field's expression outlives the scope
+  size_t n_locals, locals_capacity;
   NamedThing *things;
   size_t n_things, things_capacity;
   size_t splits_capacity;
@@ -143,15 +150,19 @@ static Thing source_thing(Reader *r, const Expr *call, const SourceInfo *info) {
   if (!blocks_bind(r->p, r->scope, call, info->rules, info->n_rules, values)) return poison(r);
   SourceSpec source = {.kind = info->kind, .span = call->span};
   switch (info->kind) {
-    case SOURCE_CIFAR10: return cifar_thing(r, source, values);
-    case SOURCE_DIGITS: return digits_thing(r, source, values);
+    case SOURCE_CIFAR10:
+      return cifar_thing(r, source, values);
+    case SOURCE_DIGITS:
+      return digits_thing(r, source, values);
     case SOURCE_IDX:
-    case SOURCE_NPY: break;
+    case SOURCE_NPY:
+      break;
   }
   return file_thing(r, info->name, source, values);
 }
 
-// ---- what an expression stands for ------------------------------------------------------------------------------------
+// ---- what an expression stands for
+// ------------------------------------------------------------------------------------
 
 static NamedThing *find_thing(Reader *r, const char *name) {
   for (size_t k = 0; k < r->n_things; k++)
@@ -215,7 +226,8 @@ static bool read_thing(Reader *r, const Expr *expr, Thing *thing) {
   return true;
 }
 
-// ---- fields -----------------------------------------------------------------------------------------------------------
+// ---- fields
+// -----------------------------------------------------------------------------------------------------------
 
 // The source inside a field's expression.
 typedef struct Leaf {
@@ -230,8 +242,7 @@ static bool visit_leaf(void *state, const Expr *expr) {
   Thing thing;
   if (!read_thing(leaf->reader, expr, &thing)) return true;
   if (leaf->expr && thing.kind != THING_POISON) {
-    diag_error(leaf->reader->p->sink, DIAG_E0006, expr->span,
-               "a field made of two sources is not given a meaning yet");
+    diag_error(leaf->reader->p->sink, DIAG_E0006, expr->span, "a field made of two sources is not given a meaning yet");
     thing = poison(leaf->reader);
   }
   if (!leaf->expr || thing.kind == THING_POISON) leaf->thing = thing;
@@ -256,6 +267,18 @@ static Thing leaf_field(Leaf *leaf, const Name *name) {
   return *thing;
 }
 
+// The block's own compile-time names become what they stand for.
+static const Expr *swap_local(void *state, const Expr *expr) {
+  Reader *r = state;
+  const char *name = expr->kind == EXPR_PATH ? blocks_head(expr) : NULL;
+  for (size_t k = 0; name && k < r->n_locals; k++) {
+    if (strcmp(r->locals[k].name, name) != 0) continue;
+    scope_find(r->scope, name);  // marks it used
+    return r->locals[k].value;
+  }
+  return NULL;
+}
+
 // Names in a field's expression that lead nowhere. Its shapes are known only when the data is opened.
 static void check_names(Reader *r, const Expr *expression) {
   Name known = {.text = SOURCE_NAME};
@@ -270,7 +293,8 @@ static bool read_field(Reader *r, const Item *item, FieldSpec *field, SplitPart 
   if (!leaf.expr) {
     if (item->value->kind != EXPR_ERROR)
       diag_error(r->p->sink, DIAG_E0155, item->value->span,
-                 "field '%s' has no source; it takes idx, npy, cifar10, digits or a field of another split", name->text);
+                 "field '%s' has no source; it takes idx, npy, cifar10, digits or a field of another split",
+                 name->text);
     return poison(r), false;
   }
   Thing thing = whole_tree ? leaf_field(&leaf, name) : leaf.thing;
@@ -282,6 +306,7 @@ static bool read_field(Reader *r, const Item *item, FieldSpec *field, SplitPart 
   if (leaf.expr == item->value) return true;
   const Expr *inner = field->expression ? field->expression : expr_name(r->p->arena, SOURCE_NAME, leaf.expr->span);
   field->expression = expr_replace(r->p->arena, item->value, leaf.expr, inner);
+  field->expression = expr_rewrite(r->p->arena, field->expression, swap_local, r);
   check_names(r, field->expression);
   return true;
 }
@@ -326,7 +351,8 @@ static Thing read_split(Reader *r, const Item *item) {
   return (Thing){.kind = THING_SPLIT, .split = split};
 }
 
-// ---- names in the block -------------------------------------------------------------------------------------------------
+// ---- names in the block
+// -------------------------------------------------------------------------------------------------
 
 static void add_thing(Reader *r, const Name *name, const Thing *thing) {
   if (find_thing(r, name->text) || scope_find(r->scope, name->text)) {
@@ -359,15 +385,19 @@ static void read_named(Reader *r, const Item *item) {
     add_thing(r, name, &thing);
     return;
   }
-  if (find_thing(r, name->text)) {
+  if (find_thing(r, name->text) || scope_find(r->scope, name->text)) {
     diag_error(r->p->sink, DIAG_E0153, name->span, "'%s' is given twice", name->text);
     r->block->broken = true;
     return;
   }
-  scope_define(r->scope, name->text, name->span, elab_expr(r->p->values, r->scope, item->value));
+  const Expr *value = expr_rewrite(r->p->arena, item->value, swap_local, r);
+  r->locals = arena_grow(r->p->arena, r->locals, r->n_locals, &r->locals_capacity, sizeof *r->locals);
+  r->locals[r->n_locals++] = (Local){name->text, value};
+  scope_define(r->scope, name->text, name->span, elab_expr(r->p->values, r->scope, value));
 }
 
-// ---- split(from, fraction.., seed = 0) ------------------------------------------------------------------------------------
+// ---- split(from, fraction.., seed = 0)
+// ------------------------------------------------------------------------------------
 
 typedef struct Cut {
   Thing from;
@@ -412,9 +442,9 @@ static bool read_cut(Reader *r, const Expr *call, Cut *cut) {
   }
   if (cut->from.kind == THING_POISON) return false;
   if (cut->from.kind != THING_SPLIT) {
-    diag_error(r->p->sink, DIAG_E0155, first->value->span, cut->from.kind == THING_WHOLE
-                                                               ? "this has splits already: take one, such as .train"
-                                                               : "this is a field; split takes a split");
+    diag_error(r->p->sink, DIAG_E0155, first->value->span,
+               cut->from.kind == THING_WHOLE ? "this has splits already: take one, such as .train"
+                                             : "this is a field; split takes a split");
     return false;
   }
   for (const Arg *arg = first->next; arg; arg = arg->next)
@@ -464,7 +494,8 @@ static void read_cuts(Reader *r, const Item *item) {
   }
 }
 
-// ---- the block --------------------------------------------------------------------------------------------------------
+// ---- the block
+// --------------------------------------------------------------------------------------------------------
 
 static void report_item(Reader *r, const Item *item) {
   const char *word = item->words ? item->words->text : NULL;
@@ -472,7 +503,8 @@ static void report_item(Reader *r, const Item *item) {
   if (later)
     diag_error(r->p->sink, DIAG_E0006, item->span, "'%s' is not given a meaning yet", word);
   else
-    diag_error(r->p->sink, DIAG_E0154, item->span, "a data block is made of splits: name { field = source } or name = source");
+    diag_error(r->p->sink, DIAG_E0154, item->span,
+               "a data block is made of splits: name { field = source } or name = source");
   r->block->broken = true;
 }
 

@@ -36,36 +36,53 @@ static bool is_not_name(void *state, const Expr *expr) {
 
 bool expr_uses(const Expr *expr, const char *name) { return !expr_each(expr, is_not_name, (void *)name); }
 
-static Expr *replace_list(Arena *arena, const Expr *list, const Expr *old, const Expr *new) {
+// ---- rewriting ------------------------------------------------------------------------------------------------------
+
+static Expr *rewrite_list(Arena *arena, const Expr *list, ExprSwap swap, void *state) {
   Expr *first = NULL, **at = &first;
   for (; list; list = list->next) {
-    *at = expr_replace(arena, list, old, new);
+    *at = expr_rewrite(arena, list, swap, state);
     at = &(*at)->next;
   }
   return first;
 }
 
-static Arg *replace_args(Arena *arena, const Arg *args, const Expr *old, const Expr *new) {
+static Arg *rewrite_args(Arena *arena, const Arg *args, ExprSwap swap, void *state) {
   Arg *first = NULL, **at = &first;
   for (; args; args = args->next) {
     *at = arena_alloc(arena, sizeof **at);
     **at = *args;
-    (*at)->value = expr_replace(arena, args->value, old, new);
+    (*at)->value = expr_rewrite(arena, args->value, swap, state);
     at = &(*at)->next;
   }
   return first;
 }
 
-Expr *expr_replace(Arena *arena, const Expr *expr, const Expr *old, const Expr *new) {
+Expr *expr_rewrite(Arena *arena, const Expr *expr, ExprSwap swap, void *state) {
+  const Expr *other = swap(state, expr);
   Expr *copy = arena_alloc(arena, sizeof *copy);
-  *copy = expr == old ? *new : *expr;
+  *copy = other ? *other : *expr;
   copy->next = NULL;
-  if (expr == old) return copy;
-  if (expr->a) copy->a = expr_replace(arena, expr->a, old, new);
-  if (expr->b) copy->b = expr_replace(arena, expr->b, old, new);
-  copy->items = replace_list(arena, expr->items, old, new);
-  copy->args = replace_args(arena, expr->args, old, new);
+  if (other) return copy;
+  if (expr->a) copy->a = expr_rewrite(arena, expr->a, swap, state);
+  if (expr->b) copy->b = expr_rewrite(arena, expr->b, swap, state);
+  copy->items = rewrite_list(arena, expr->items, swap, state);
+  copy->args = rewrite_args(arena, expr->args, swap, state);
   return copy;
+}
+
+typedef struct Replacement {
+  const Expr *old, *new;
+} Replacement;
+
+static const Expr *swap_one(void *state, const Expr *expr) {
+  const Replacement *r = state;
+  return expr == r->old ? r->new : NULL;
+}
+
+Expr *expr_replace(Arena *arena, const Expr *expr, const Expr *old, const Expr *new) {
+  Replacement replacement = {old, new};
+  return expr_rewrite(arena, expr, swap_one, &replacement);
 }
 
 Expr *expr_name(Arena *arena, const char *name, Span span) {

@@ -4,7 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-// ---- optimizer ----------------------------------------------------------------------------------------------------------
+// ---- optimizer
+// ----------------------------------------------------------------------------------------------------------
 
 // Rules and defaults of every optimizer, from its row in optimizers.def.
 enum { MOST_OPTIONS = 5 };
@@ -135,7 +136,8 @@ Arg *train_optimizer_set(Arena *arena, const char *optimizer, const Arg *args, c
   return first;
 }
 
-// ---- schedule -------------------------------------------------------------------------------------------------------------
+// ---- schedule
+// -------------------------------------------------------------------------------------------------------------
 
 static bool schedule_constant(Program *p, Scope *scope, const Expr *value, ScheduleSpec *spec) {
   *spec = (ScheduleSpec){.kind = SCHEDULE_CONSTANT};
@@ -187,8 +189,10 @@ static bool is_later_schedule(const Expr *value) {
 static bool read_schedule(Program *p, Scope *scope, const Expr *value, TrainSpec *spec) {
   const char *head = blocks_head(value), *names[SCHEDULES];
   if (is_later_schedule(value)) {
-    diag_error(p->sink, DIAG_E0006, value->span, head ? "the schedule %s is not given a meaning yet"
-                                                      : "schedules joined with >> are not given a meaning yet", head);
+    diag_error(
+        p->sink, DIAG_E0006, value->span,
+        head ? "the schedule %s is not given a meaning yet" : "schedules joined with >> are not given a meaning yet",
+        head);
     return false;
   }
   for (size_t k = 0; k < SCHEDULES; k++) {
@@ -198,7 +202,8 @@ static bool read_schedule(Program *p, Scope *scope, const Expr *value, TrainSpec
   return report_unknown(p, value, "schedule", names, SCHEDULES);
 }
 
-// ---- checkpoint -------------------------------------------------------------------------------------------------------------
+// ---- checkpoint
+// -------------------------------------------------------------------------------------------------------------
 
 static bool read_checkpoint(Program *p, Scope *scope, const Expr *value, TrainSpec *spec) {
   static const OptionRule rules[] = {{"epochs", OPTION_WHOLE, false, 1, INFINITY},
@@ -219,7 +224,8 @@ static bool read_checkpoint(Program *p, Scope *scope, const Expr *value, TrainSp
   return true;
 }
 
-// ---- plain values -----------------------------------------------------------------------------------------------------------
+// ---- plain values
+// -----------------------------------------------------------------------------------------------------------
 
 static bool read_whole(Program *p, Scope *scope, const Expr *value, const OptionRule *rule, int64_t *result) {
   OptionValue v;
@@ -264,13 +270,17 @@ static bool read_numerics(Program *p, Scope *scope, const Expr *value, TrainSpec
   return true;
 }
 
-// ---- the table --------------------------------------------------------------------------------------------------------------
+// ---- the table
+// --------------------------------------------------------------------------------------------------------------
 
 static const TrainKey keys[] = {
-    {"optimizer", read_optimizer},   {"schedule", read_schedule}, {"batch", read_batch}, {"epochs", read_epochs},
-    {"steps", read_steps},           {"seed", read_seed},         {"shuffle", read_shuffle},
-    {"checkpoint", read_checkpoint}, {"numerics", read_numerics}, {"clip", NULL},        {"constrain", NULL},
-    {"memory", NULL},                {"early_stop", NULL},
+    {"optimizer", read_optimizer}, {"schedule", read_schedule},
+    {"batch", read_batch},         {"epochs", read_epochs},
+    {"steps", read_steps},         {"seed", read_seed},
+    {"shuffle", read_shuffle},     {"checkpoint", read_checkpoint},
+    {"numerics", read_numerics},   {"clip", NULL},
+    {"constrain", NULL},           {"memory", NULL},
+    {"early_stop", NULL},
 };
 enum { KEYS = sizeof keys / sizeof *keys };
 

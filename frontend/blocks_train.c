@@ -26,7 +26,8 @@ static ItemRole role_of(const Item *item) {
 
 static const Name *item_names(const Item *item) { return item->targets ? item->targets : item->words; }
 
-// ---- what --set replaces ----------------------------------------------------------------------------------------------
+// ---- what --set replaces
+// ----------------------------------------------------------------------------------------------
 
 static Item *copy_items(Arena *arena, const Item *items) {
   Item *first = NULL, **at = &first;
@@ -40,8 +41,7 @@ static Item *copy_items(Arena *arena, const Item *items) {
 
 static Item *find_item(Item *items, const char *name) {
   for (; items; items = items->next)
-    if (items->words && !items->words->next && items->assigned && strcmp(items->words->text, name) == 0)
-      return items;
+    if (items->words && !items->words->next && items->assigned && strcmp(items->words->text, name) == 0) return items;
   return NULL;
 }
 
@@ -81,7 +81,8 @@ static void apply_setting(Program *p, Item **items, SettingValue *setting) {
   }
 }
 
-// ---- reading the items ----------------------------------------------------------------------------------------------------
+// ---- reading the items
+// ----------------------------------------------------------------------------------------------------
 
 typedef struct Entry {
   const Item *item;
@@ -118,6 +119,7 @@ static bool key_needs(const Reader *r, int k, const char *name) {
 }
 
 static bool read_entries(Reader *r, const Item *items) {
+  r->n = 0;
   for (const Item *item = items; item; item = item->next) r->n++;
   if (r->n > MOST_ITEMS) {
     diag_error(r->p->sink, DIAG_E0154, r->block->spec.span, "a block holds at most %d items; this one has %d",
@@ -185,18 +187,29 @@ static void read_entry(Reader *r, int k) {
     return;
   }
   switch (entry->role) {
-    case ROLE_WRONG: report_wrong_form(r, item); break;
-    case ROLE_KEY: train_key_find(item->words->text)->read(r->p, r->scope, item->value, &r->block->spec); break;
-    case ROLE_LOSS: add_step(r, TRAIN_LOSS, item); break;
-    case ROLE_METRIC: add_step(r, TRAIN_METRIC, item); break;
-    case ROLE_NAME: read_name(r, entry); break;
+    case ROLE_WRONG:
+      report_wrong_form(r, item);
+      break;
+    case ROLE_KEY:
+      train_key_find(item->words->text)->read(r->p, r->scope, item->value, &r->block->spec);
+      break;
+    case ROLE_LOSS:
+      add_step(r, TRAIN_LOSS, item);
+      break;
+    case ROLE_METRIC:
+      add_step(r, TRAIN_METRIC, item);
+      break;
+    case ROLE_NAME:
+      read_name(r, entry);
+      break;
     case ROLE_LATER:
       diag_error(r->p->sink, DIAG_E0006, item->span, "the key '%s' is not given a meaning yet", item->words->text);
       break;
   }
 }
 
-// ---- names that nothing uses --------------------------------------------------------------------------------------------
+// ---- names that nothing uses
+// --------------------------------------------------------------------------------------------
 
 // Is the name used after entry k and before it gets another value?
 static bool used_after(const Reader *r, int k, const char *name) {
@@ -219,6 +232,7 @@ static void report_unused(Reader *r, const Name *name, const char *nearest) {
 // Reports every unused name; true where one of them looks like a misspelt `loss`.
 static bool report_unused_names(Reader *r) {
   bool loss = false;
+  read_entries(r, r->block->decl->items);  // as written: what --set replaces still counts as a use
   for (int k = 0; k < r->n; k++) {
     if (r->entries[k].role != ROLE_NAME) continue;
     for (const Name *name = item_names(r->entries[k].item); name; name = name->next) {
@@ -231,7 +245,8 @@ static bool report_unused_names(Reader *r) {
   return loss;
 }
 
-// ---- the block --------------------------------------------------------------------------------------------------------
+// ---- the block
+// --------------------------------------------------------------------------------------------------------
 
 static bool has_loss(const TrainBlock *block) {
   for (size_t k = 0; k < block->n_steps; k++)
@@ -239,17 +254,28 @@ static bool has_loss(const TrainBlock *block) {
   return false;
 }
 
+static void report_unknown_hyper(Reader *r, const Decl *model, const Arg *arg) {
+  size_t n = 0;
+  for (const Param *param = model->params; param; param = param->next) n += param->hyper;
+  const char **names = arena_array(r->p->arena, n, sizeof *names);
+  n = 0;
+  for (const Param *param = model->params; param; param = param->next)
+    if (param->hyper) names[n++] = param->name->text;
+  const char *nearest = text_nearest(arg->name, names, n);
+  diag_error(r->p->sink, DIAG_E0102, arg->name_span,
+             nearest ? "%s has no hyperparameter '%s'; did you mean '%s'?" : "%s has no hyperparameter '%s'",
+             model->name->text, arg->name, nearest);
+}
+
 // `train m(k = 3)`: each argument is a hyperparameter.
 static void check_arguments(Reader *r) {
-  const TrainBlock *block = r->block;
-  for (const Arg *arg = block->decl->args; arg && block->model; arg = arg->next) {
-    const Param *param = block->model->params;
-    while (param && !(param->hyper && arg->name && strcmp(param->name->text, arg->name) == 0)) param = param->next;
-    const char *model = block->model->name->text;
+  const Decl *model = r->block->model;
+  for (const Arg *arg = r->block->decl->args; arg && model; arg = arg->next) {
     if (!arg->name)
-      diag_error(r->p->sink, DIAG_E0154, arg->value->span, "hyperparameters are given by name: train %s(k = 3)", model);
-    else if (!param)
-      diag_error(r->p->sink, DIAG_E0102, arg->name_span, "%s has no hyperparameter '%s'", model, arg->name);
+      diag_error(r->p->sink, DIAG_E0154, arg->value->span, "hyperparameters are given by name: train %s(k = 3)",
+                 model->name->text);
+    else if (!blocks_is_hyper(model, arg->name))
+      report_unknown_hyper(r, model, arg);
   }
 }
 

@@ -21,9 +21,12 @@ bool elab_enter(Elab *e, Span span) {
   return false;
 }
 
-bool elab_turn(Elab *e, Span span) {
-  if (++e->turns <= ELAB_MAX_TURNS && e->builder.graph->n_nodes <= ELAB_MAX_NODES) return true;
-  elab_error(e, DIAG_E0117, span, "the program unrolls to more than %d steps", ELAB_MAX_TURNS);
+bool elab_spend(Elab *e, int64_t steps, Span span) {
+  if (e->steps > ELAB_MAX_STEPS) return false;  // reported
+  e->steps += steps;
+  if (e->steps <= ELAB_MAX_STEPS && e->builder.graph->n_nodes <= ELAB_MAX_NODES) return true;
+  e->steps = ELAB_MAX_STEPS + 1;
+  elab_error(e, DIAG_E0117, span, "the program unrolls to more than %d steps", ELAB_MAX_STEPS);
   return false;
 }
 
@@ -181,6 +184,7 @@ static Value declare_input(Elab *e, Scope *scope, const Param *input) {
   Shape shape;
   DType type;
   if (!elab_element_type(e, input->type, &type) || !input_shape(e, scope, input, &shape)) return value_poison();
+  if (!elab_fits(e, &shape, input->type->span)) return value_poison();
   Value v = elab_tensor(e, build_input(&e->builder, input->name->text, type, &shape), NULL);
   History *history = elab_history(e, input->name->text, input->span, &shape, NULL);
   history->is_input = true;
@@ -236,8 +240,8 @@ Value elab_field_tensor(Elab *e, const Field *field) {
 }
 
 static Value report_field_types(Elab *e, const Field *field, const char *now, const char *before, Span span) {
-  Diag *diag = elab_error(e, DIAG_E0230, span, "the field '%s' is used here as %s and before as %s", field->name, now,
-                          before);
+  Diag *diag =
+      elab_error(e, DIAG_E0230, span, "the field '%s' is used here as %s and before as %s", field->name, now, before);
   diag_line(e->sink, diag, DIAG_NOTE, "a field has one type, which its first use decides");
   return value_poison();
 }
@@ -246,6 +250,7 @@ Value elab_field_as(Elab *e, Field *field, DType type, const Shape *shape, Span 
   const char *now = elab_type_text(e, type, shape);
   if (field->node == NODE_NONE) {
     if (field->typed && field->type != type) return report_field_types(e, field, now, dtype_name(field->type), span);
+    if (!elab_fits(e, shape, span)) return value_poison();
     Builder at_top = {.graph = e->builder.graph};
     field->node = build_input(&at_top, field->name, type, shape);
     return elab_field_tensor(e, field);

@@ -1,5 +1,5 @@
-// The elaborator: runs function bodies at compile time. Compile-time values are computed, tensors become graph nodes, so
-// that `if`, `for`, `repeat` and `training` are decided while lowering. There is no separate typed tree.
+// The elaborator: runs function bodies at compile time. Compile-time values are computed, tensors become graph nodes,
+// so that `if`, `for`, `repeat` and `training` are decided while lowering. There is no separate typed tree.
 //
 // True on entry: the syntax tree came from ast_parse (it may hold EXPR_ERROR and STMT_ERROR; they are silent here).
 // True on exit: every mistake is in the sink; a value that could not be had is VALUE_POISON, and whatever uses poison
@@ -133,7 +133,7 @@ typedef struct Globals {
   struct Globals *library;  // the standard library's, or NULL in the library's own
   Global *items;
   size_t n_items, capacity;
-  uint32_t file;            // of the standard library's text, in the library's own; else 0
+  uint32_t file;  // of the standard library's text, in the library's own; else 0
 } Globals;
 
 // `library` NULL makes the library's own table; then `file` is its text. User names hide the library's.
@@ -173,9 +173,9 @@ struct Elab {
   size_t n_layers, layers_capacity;
   NamedValue *named;  // tensors that the model's body gives a name
   size_t n_named, named_capacity;
-  Frame *frame;       // the call being elaborated
-  int depth;          // of nested expressions, blocks and calls
-  int64_t turns;      // statements run so far
+  Frame *frame;          // the call being elaborated
+  int depth;             // of nested expressions, blocks and calls
+  int64_t steps;         // statements run and items of lists made so far
   const char **streams;  // names of the random streams in use
   size_t n_streams, streams_capacity;
 };

@@ -47,7 +47,8 @@ static void report_unknown_option(Elab *e, const Call *call, const CallArg *arg)
   const char **names = option_names(e, call->decl, &n);
   const char *nearest = text_nearest(arg->name, names, n);
   if (nearest)
-    elab_error(e, DIAG_E0102, call->span, "%s has no option '%s'; did you mean '%s'?", callee(call), arg->name, nearest);
+    elab_error(e, DIAG_E0102, call->span, "%s has no option '%s'; did you mean '%s'?", callee(call), arg->name,
+               nearest);
   else
     elab_error(e, DIAG_E0102, call->span, "%s has no option '%s'; %s", callee(call), arg->name,
                bind_option_list(e, call->decl));
@@ -193,7 +194,8 @@ static void report_misfit(Elab *e, Scope *scope, const Type *type, Value v, Span
   const Expr *dim = misfit->dim ? misfit->dim->value : NULL;
   if (!dim || dim->kind != EXPR_PATH) return;
   Text value = text_new(e->arena);
-  value_print(e, scope_find(scope, dim->path->text) ? scope_find(scope, dim->path->text)->value : value_poison(), &value);
+  value_print(e, scope_find(scope, dim->path->text) ? scope_find(scope, dim->path->text)->value : value_poison(),
+              &value);
   diag_line(e->sink, diag, DIAG_NOTE, "%s = %s", dim->path->text, value.bytes);
 }
 

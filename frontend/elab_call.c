@@ -79,7 +79,8 @@ static Frame *push_frame(Elab *e, const Call *call) {
       .name = by_user ? call->decl->name->text : caller->name,
       .subject = by_user ? first_tensor(call) : caller->subject,
   };
-  if (by_user) e->builder.origin = (Origin){frame->name, frame->path, frame->call};
+  bool layer = call->decl->kind == DECL_FN;  // what a model does itself carries no layer's name
+  if (by_user) e->builder.origin = (Origin){layer ? frame->name : NULL, frame->path, frame->call};
   e->frame = frame;
   return frame;
 }
@@ -117,7 +118,8 @@ static Value with_history(Elab *e, const Call *call, Value subject, Value v) {
   const History *before = subject.kind == VALUE_TENSOR ? subject.history : NULL;
   const Shape *shape = elab_shape(e, v);
   v.history = before;
-  if (!before || !shape_equal(shape, &before->shape)) v.history = elab_history(e, call->text, call->span, shape, before);
+  if (!before || !shape_equal(shape, &before->shape))
+    v.history = elab_history(e, call->text, call->span, shape, before);
   return v;
 }
 
@@ -175,7 +177,8 @@ Value call_run(Elab *e, const Call *call) {
   return v;
 }
 
-// ---- what a head means ------------------------------------------------------------------------------------------------
+// ---- what a head means
+// ------------------------------------------------------------------------------------------------
 
 // The nearest function or layer of a name; other values do not hide it.
 static const Value *local_callable(Scope *scope, const char *name) {
@@ -207,8 +210,8 @@ void elab_report_unknown_function(DiagSink *sink, Globals *globals, const Name *
     diag_error(sink, DIAG_E0006, name->span, "'%s' has no meaning in this version yet", name->text);
     return;
   }
-  const char **names = arena_array(sink->arena, globals->n_items + (globals->library ? globals->library->n_items : 0),
-                                   sizeof *names);
+  const char **names =
+      arena_array(sink->arena, globals->n_items + (globals->library ? globals->library->n_items : 0), sizeof *names);
   size_t n = 0;
   for (const Globals *g = globals; g; g = g->library)
     for (size_t k = 0; k < g->n_items; k++)
@@ -221,7 +224,8 @@ void elab_report_unknown_function(DiagSink *sink, Globals *globals, const Name *
     diag_error(sink, DIAG_E0101, name->span, "unknown function '%s'", name->text);
 }
 
-// ---- calls in the text ------------------------------------------------------------------------------------------------
+// ---- calls in the text
+// ------------------------------------------------------------------------------------------------
 
 typedef struct Given {  // evaluated arguments
   CallArg *args;
@@ -243,7 +247,8 @@ static Given evaluate_arguments(Elab *e, Scope *scope, const Expr *expr, const V
   for (const Arg *a = expr->args; a; a = a->next) n++;
   Given given = {.args = arena_array(e->arena, n, sizeof *given.args)};
   if (piped) give(e, &given, NULL, *piped, piped_span);
-  for (const Arg *a = expr->args; a; a = a->next) give(e, &given, a->name, elab_expr(e, scope, a->value), a->value->span);
+  for (const Arg *a = expr->args; a; a = a->next)
+    give(e, &given, a->name, elab_expr(e, scope, a->value), a->value->span);
   return given;
 }
 
@@ -264,7 +269,8 @@ static Value call_layer(Elab *e, const Layer *layer, const Expr *expr, const Giv
   call.n_args = given->n + layer->call.n_args;
   call.args = arena_array(e->arena, (size_t)call.n_args, sizeof *call.args);
   if (given->n) memcpy(call.args, given->args, (size_t)given->n * sizeof *call.args);
-  if (layer->call.n_args) memcpy(call.args + given->n, layer->call.args, (size_t)layer->call.n_args * sizeof *call.args);
+  if (layer->call.n_args)
+    memcpy(call.args + given->n, layer->call.args, (size_t)layer->call.n_args * sizeof *call.args);
   return call_run(e, &call);
 }
 
@@ -291,8 +297,7 @@ static Value call_builtin(Elab *e, Scope *scope, const Expr *expr, const Given *
 static Value call_dotted(Elab *e, const Expr *expr, const Given *given) {
   const char *whole = elab_source_text(e, span_join(expr->path->span, expr->path->next->span));
   if (elab_in_library(e, expr->span) && !strcmp(expr->path->text, "core"))
-    return given->poisoned ? value_poison()
-                           : core_call(e, expr->path->next->text, given->args, given->n, expr->span);
+    return given->poisoned ? value_poison() : core_call(e, expr->path->next->text, given->args, given->n, expr->span);
   elab_error(e, DIAG_E0101, expr->path->span, "unknown function '%s'", whole);
   return value_poison();
 }

@@ -9,7 +9,7 @@
 
 typedef struct Word {  // a name that the body assigns or declares
   const Name *name;
-  bool assigned;       // must be used
+  bool assigned;  // must be used
   bool used;
   struct Word *next;
 } Word;
@@ -25,7 +25,8 @@ typedef struct Check {
 static void check_expr(Check *c, const Expr *expr);
 static void check_block(Check *c, const Stmt *body, bool has_value);
 
-// ---- names --------------------------------------------------------------------------------------------------------------
+// ---- names
+// --------------------------------------------------------------------------------------------------------------
 
 static Word *find_word(const Check *c, const char *name) {
   for (Word *w = c->words; w; w = w->next)
@@ -95,7 +96,8 @@ static void use_placeholders(const Check *c, const char *text) {
     use_word(c, arena_strndup(c->arena, name, length));
 }
 
-// ---- expressions ----------------------------------------------------------------------------------------------------------
+// ---- expressions
+// ----------------------------------------------------------------------------------------------------------
 
 static void check_list(Check *c, const Expr *list) {
   for (; list; list = list->next) check_expr(c, list);
@@ -140,28 +142,41 @@ static void check_if_value(Check *c, const Expr *expr) {
 
 static void check_expr(Check *c, const Expr *expr) {
   switch (expr->kind) {
-    case EXPR_STRING: return use_placeholders(c, expr->text);
+    case EXPR_STRING:
+      return use_placeholders(c, expr->text);
     case EXPR_PATH:
       if (!expr->path->next) check_name(c, expr->path);
       return;
-    case EXPR_LIST: return check_list(c, expr->items);
-    case EXPR_UNARY: return check_expr(c, expr->a);
-    case EXPR_BINARY: return check_expr(c, expr->a), check_expr(c, expr->b);
-    case EXPR_CALL: return check_call(c, expr);
-    case EXPR_INDEX: return check_expr(c, expr->a), check_list(c, expr->items);
-    case EXPR_PIPE: return check_expr(c, expr->a), check_call(c, expr->b);
-    case EXPR_SHAPED: return check_expr(c, expr->a), check_list(c, expr->items);
-    case EXPR_LAYER: return check_call(c, expr->a);
-    case EXPR_IF: return check_if_value(c, expr);
-    case EXPR_REDUCE: return check_reduction(c, expr);
+    case EXPR_LIST:
+      return check_list(c, expr->items);
+    case EXPR_UNARY:
+      return check_expr(c, expr->a);
+    case EXPR_BINARY:
+      return check_expr(c, expr->a), check_expr(c, expr->b);
+    case EXPR_CALL:
+      return check_call(c, expr);
+    case EXPR_INDEX:
+      return check_expr(c, expr->a), check_list(c, expr->items);
+    case EXPR_PIPE:
+      return check_expr(c, expr->a), check_call(c, expr->b);
+    case EXPR_SHAPED:
+      return check_expr(c, expr->a), check_list(c, expr->items);
+    case EXPR_LAYER:
+      return check_call(c, expr->a);
+    case EXPR_IF:
+      return check_if_value(c, expr);
+    case EXPR_REDUCE:
+      return check_reduction(c, expr);
     case EXPR_INT:
     case EXPR_FLOAT:
     case EXPR_BOOL:
-    case EXPR_ERROR: return;
+    case EXPR_ERROR:
+      return;
   }
 }
 
-// ---- statements -----------------------------------------------------------------------------------------------------------
+// ---- statements
+// -----------------------------------------------------------------------------------------------------------
 
 static const Stmt *last_of(const Stmt *body) {
   while (body && body->next) body = body->next;
@@ -214,19 +229,24 @@ static void check_stmt(Check *c, const Stmt *stmt, bool is_value) {
   if (stmt->kind != STMT_MEMORY) check_type(c, stmt->type);
   for (const Arg *option = stmt->options; option; option = option->next) check_expr(c, option->value);
   switch (stmt->kind) {
-    case STMT_EXPR: return check_expr_stmt(c, stmt, is_value);
+    case STMT_EXPR:
+      return check_expr_stmt(c, stmt, is_value);
     case STMT_INDEX:
       if (is_value) use_word(c, stmt->names->text);
       return check_formula(c, stmt);
-    case STMT_IF: return check_if(c, stmt->value, stmt->body, stmt->orelse, is_value);
+    case STMT_IF:
+      return check_if(c, stmt->value, stmt->body, stmt->orelse, is_value);
     case STMT_FOR:
-    case STMT_REPEAT: return check_expr(c, stmt->value), check_block(c, stmt->body, false);
+    case STMT_REPEAT:
+      return check_expr(c, stmt->value), check_block(c, stmt->body, false);
     case STMT_RETURN:
       if (!is_value) diag_error(c->sink, DIAG_E0114, stmt->span, "`return` gives a value that is not used here");
       return check_list(c, stmt->value);
     case STMT_MEMORY:
-    case STMT_ERROR: return;
-    default: return check_expr(c, stmt->value);
+    case STMT_ERROR:
+      return;
+    default:
+      return check_expr(c, stmt->value);
   }
 }
 
@@ -234,7 +254,8 @@ static void check_block(Check *c, const Stmt *body, bool has_value) {
   for (const Stmt *stmt = body; stmt; stmt = stmt->next) check_stmt(c, stmt, has_value && !stmt->next);
 }
 
-// ---- declarations ---------------------------------------------------------------------------------------------------------
+// ---- declarations
+// ---------------------------------------------------------------------------------------------------------
 
 // Every name that the body assigns or declares, wherever.
 static void collect(Check *c, const Stmt *body) {
@@ -295,8 +316,9 @@ static void report_unused(const Check *c, const Word *word) {
   for (const Word *w = c->words; w; w = w->next)
     if (w != word) names[n++] = w->name->text;
   const char *nearest = text_nearest(word->name->text, names, n);
-  Diag *diag = diag_error(c->sink, DIAG_E0109, word->name->span, "'%s' is assigned and never used%s%s%s",
-                          word->name->text, nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+  Diag *diag =
+      diag_error(c->sink, DIAG_E0109, word->name->span, "'%s' is assigned and never used%s%s%s", word->name->text,
+                 nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
   if (!nearest) diag_line(c->sink, diag, DIAG_HELP, "'_' takes a value that is not wanted");
 }
 

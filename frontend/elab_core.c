@@ -1,5 +1,6 @@
 // The primitives that the standard library stands on: what the language cannot say itself. Reached as core.name(...),
-// from std.dl only, with positional arguments; std.dl checks what users may get wrong first where it can word it better.
+// from std.dl only, with positional arguments; std.dl checks what users may get wrong first where it can word it
+// better.
 #include "elab_inside.h"
 
 #include "checked.h"
@@ -29,7 +30,8 @@ static const Shape *shape_of(const Core *c, int k) { return elab_shape(c->e, c->
 static Value tensor(const Core *c, NodeId node) { return elab_tensor(c->e, node, &c->arg[0]); }
 static bool is_number(Value v) { return v.kind == VALUE_INT || v.kind == VALUE_FLOAT; }
 
-// ---- pointwise ----------------------------------------------------------------------------------------------------------
+// ---- pointwise
+// ----------------------------------------------------------------------------------------------------------
 
 static Value unary_number(const Core *c) {
   Value v = c->arg[0];
@@ -49,7 +51,8 @@ static Value core_unary(const Core *c) {
   if (v.kind != VALUE_TENSOR && !is_tensor(c, 0)) return value_poison();
   DType type = elab_dtype(c->e, v);
   if (type == DT_BOOL || (type == DT_I32 && op_info(c->op)->types == OPT_F_F))
-    return fail(c, DIAG_E0116, "an f32 tensor is needed, but this is %s; f32(...) converts", value_describe(c->e, v), "");
+    return fail(c, DIAG_E0116, "an f32 tensor is needed, but this is %s; f32(...) converts", value_describe(c->e, v),
+                "");
   return elab_tensor(c->e, build_unary(&c->e->builder, c->op, v.node), &v);
 }
 
@@ -92,7 +95,8 @@ static Value core_select(const Core *c) {
   return elab_tensor(c->e, build_select(&c->e->builder, node[0], node[1], node[2]), &c->arg[1]);
 }
 
-// ---- sizes --------------------------------------------------------------------------------------------------------------
+// ---- sizes
+// --------------------------------------------------------------------------------------------------------------
 
 static Value core_rank(const Core *c) { return is_tensor(c, 0) ? value_int(shape_of(c, 0)->rank) : value_poison(); }
 
@@ -158,7 +162,8 @@ static Value core_reshape(const Core *c) {
   return tensor(c, build_reshape(&c->e->builder, c->arg[0].node, &shape));
 }
 
-// ---- axes ---------------------------------------------------------------------------------------------------------------
+// ---- axes
+// ---------------------------------------------------------------------------------------------------------------
 
 static bool mark_axis(const Core *c, Value axis, int rank, bool *marked) {
   bool fits = axis.kind == VALUE_INT && axis.integer >= -rank && axis.integer < rank;
@@ -205,6 +210,14 @@ static Combine combine_of(const char *name) {
   dlc_bug("no reduction '%s'", name);
 }
 
+// Positions are i32; how large the batch is shows only at run time.
+static bool positions_fit(const Core *c, const bool *reduced) {
+  int64_t places = 1;
+  for (int d = 0; d < shape_of(c, 0)->rank; d++)
+    if (reduced[d] && (!checked_mul(places, shape_of(c, 0)->dim[d].scale, &places) || places > INT32_MAX)) return false;
+  return true;
+}
+
 // core.reduce(x, "sum", axis, keep)
 static Value core_reduce(const Core *c) {
   bool reduced[IR_MAX_RANK];
@@ -214,7 +227,10 @@ static Value core_reduce(const Core *c) {
     return fail(c, DIAG_E0105, "'keep' must be true or false, but it is %s", value_describe(c->e, c->arg[3]), "");
   bool any = false, position = combine == COMBINE_ARGMAX || combine == COMBINE_ARGMIN;
   for (int d = 0; d < shape_of(c, 0)->rank; d++) any |= reduced[d];
-  if (position && !any) return fail(c, DIAG_E0208, "%s has no axis to choose along%s", value_describe(c->e, c->arg[0]), "");
+  if (position && !positions_fit(c, reduced))
+    return fail(c, DIAG_E0205, "%s has more places than an i32 can number%s", value_describe(c->e, c->arg[0]), "");
+  if (position && !any)
+    return fail(c, DIAG_E0208, "%s has no axis to choose along%s", value_describe(c->e, c->arg[0]), "");
   Value x = c->arg[0];
   if (elab_dtype(c->e, x) == DT_BOOL && combine == COMBINE_SUM) x = elab_convert(c->e, x, DT_I32, c->span);
   if (elab_dtype(c->e, x) == DT_BOOL)
@@ -237,7 +253,8 @@ static Value core_count(const Core *c) {
   return value_dim(count);
 }
 
-// ---- moving -------------------------------------------------------------------------------------------------------------
+// ---- moving
+// -------------------------------------------------------------------------------------------------------------
 
 static Value core_transpose(const Core *c) {
   int rank, order[IR_MAX_RANK];
@@ -260,7 +277,8 @@ static bool parts_fit(const Core *c, const Value *first, const Value *part, int 
   bool fits = a->rank == b->rank && elab_dtype(c->e, *first) == elab_dtype(c->e, *part);
   for (int d = 0; fits && d < a->rank; d++) fits = dim_equal(a->dim[d], b->dim[d]) || d == axis;
   if (fits && (!dim_is_const(a->dim[axis]) || !dim_is_const(b->dim[axis]))) fits = false;
-  if (!fits) fail(c, DIAG_E0208, "%s and %s do not fit together", value_describe(c->e, *first), value_describe(c->e, *part));
+  if (!fits)
+    fail(c, DIAG_E0208, "%s and %s do not fit together", value_describe(c->e, *first), value_describe(c->e, *part));
   return fits;
 }
 
@@ -280,6 +298,9 @@ static Value core_concat(const Core *c) {
       return fail(c, DIAG_E0205, "the sizes are too large%s%s", "", "");
     in[k] = list.items[k].node;
   }
+  Shape whole = *elab_shape(c->e, list.items[0]);
+  whole.dim[axis] = dim_const(total);
+  if (!elab_fits(c->e, &whole, c->span)) return value_poison();
   return elab_tensor(c->e, build_concat(&c->e->builder, axis, in, list.n), &list.items[0]);
 }
 
@@ -301,6 +322,7 @@ static Value core_pad(const Core *c) {
   if (!is_tensor(c, 0) || !sizes(c, 1, &before) || !sizes(c, 2, &after)) return value_poison();
   int64_t low[IR_MAX_RANK], high[IR_MAX_RANK];
   int rank = shape_of(c, 0)->rank;
+  Shape padded = {.rank = rank};
   for (int d = 0; d < rank; d++) {
     int64_t total;
     Dim size = shape_of(c, 0)->dim[d];
@@ -310,7 +332,9 @@ static Value core_pad(const Core *c) {
       return fail(c, DIAG_E0208, "%s cannot be padded so%s", value_describe(c->e, c->arg[0]), "");
     low[d] = before.dim[d].scale;
     high[d] = after.dim[d].scale;
+    padded.dim[d] = (Dim){total, size.symbol};
   }
+  if (!elab_fits(c->e, &padded, c->span)) return value_poison();
   return tensor(c, build_pad(&c->e->builder, c->arg[0].node, low, high));
 }
 
@@ -328,10 +352,14 @@ static Value core_gather(const Core *c) {
   if (elab_dtype(c->e, c->arg[1]) != DT_I32 || !rows->rank || rows->rank + index->rank - 1 > IR_MAX_RANK)
     return fail(c, DIAG_E0208, "%s cannot be gathered by %s", value_describe(c->e, c->arg[0]),
                 value_describe(c->e, c->arg[1]));
+  Shape shape = *index;
+  for (int d = 1; d < rows->rank; d++) shape.dim[shape.rank++] = rows->dim[d];
+  if (!elab_fits(c->e, &shape, c->span)) return value_poison();
   return tensor(c, build_gather(&c->e->builder, c->arg[0].node, c->arg[1].node));
 }
 
-// ---- random numbers and networks ------------------------------------------------------------------------------------------
+// ---- random numbers and networks
+// ------------------------------------------------------------------------------------------
 
 static bool stream_taken(const Elab *e, const char *name) {
   for (size_t k = 0; k < e->n_streams; k++)
@@ -339,11 +367,12 @@ static bool stream_taken(const Elab *e, const char *name) {
   return false;
 }
 
-// core.random(sizes): uniform numbers. The stream is named after the layer's place; a shared layer's next use gets another.
+// core.random(sizes): uniform numbers. The stream is named after the layer's place; a shared layer's next use gets
+// another.
 static Value core_random(const Core *c) {
   Elab *e = c->e;
   Shape shape;
-  if (!sizes(c, 0, &shape)) return value_poison();
+  if (!sizes(c, 0, &shape) || !elab_fits(e, &shape, c->span)) return value_poison();
   const char *place = e->builder.origin.path ? e->builder.origin.path : "", *name = place;
   for (int k = 2; stream_taken(e, name); k++) name = arena_printf(e->arena, "%s/%d", place, k);
   e->streams = arena_grow(e->arena, e->streams, e->n_streams, &e->streams_capacity, sizeof *e->streams);
@@ -371,12 +400,18 @@ static Value core_params(const Core *c) {
 
 static const char *kind_name(ValueKind kind) {
   switch (kind) {
-    case VALUE_INT: return "integer";
-    case VALUE_FLOAT: return "number";
-    case VALUE_LIST: return "list";
-    case VALUE_TENSOR: return "tensor";
-    case VALUE_DIM: return "size";
-    default: return "other";
+    case VALUE_INT:
+      return "integer";
+    case VALUE_FLOAT:
+      return "number";
+    case VALUE_LIST:
+      return "list";
+    case VALUE_TENSOR:
+      return "tensor";
+    case VALUE_DIM:
+      return "size";
+    default:
+      return "other";
   }
 }
 
@@ -388,7 +423,8 @@ static Value core_text(const Core *c) {
   return value_string(out.bytes);
 }
 
-// ---- the table ------------------------------------------------------------------------------------------------------------
+// ---- the table
+// ------------------------------------------------------------------------------------------------------------
 
 typedef struct CoreRow {
   const char *name;

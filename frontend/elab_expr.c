@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-// ---- names ------------------------------------------------------------------------------------------------------------
+// ---- names
+// ------------------------------------------------------------------------------------------------------------
 
 static Value const_value(Elab *e, Global *global, const Name *name) {
   if (global->state == GLOBAL_DONE) return global->value;
@@ -78,7 +79,8 @@ static Value path_value(Elab *e, Scope *scope, const Expr *expr) {
   return value_poison();
 }
 
-// ---- lists --------------------------------------------------------------------------------------------------------------
+// ---- lists
+// --------------------------------------------------------------------------------------------------------------
 
 static Value list_value(Elab *e, Scope *scope, const Expr *expr) {
   int n = 0;
@@ -97,7 +99,8 @@ static Value index_value_of(Elab *e, Scope *scope, const Expr *expr) {
   Value list = elab_expr(e, scope, expr->a);
   if (value_is_poison(list)) return list;
   if (list.kind != VALUE_LIST) {
-    Diag *diag = elab_error(e, DIAG_E0105, expr->span, "only a list has elements, but this is %s", value_describe(e, list));
+    Diag *diag =
+        elab_error(e, DIAG_E0105, expr->span, "only a list has elements, but this is %s", value_describe(e, list));
     if (list.kind == VALUE_TENSOR)
       diag_line(e->sink, diag, DIAG_HELP, "a tensor is sliced by an index definition: first[n, d] = x[n, 0, d]");
     return value_poison();
@@ -114,7 +117,8 @@ static Value index_value_of(Elab *e, Scope *scope, const Expr *expr) {
   return value_poison();
 }
 
-// ---- operators ------------------------------------------------------------------------------------------------------------
+// ---- operators
+// ------------------------------------------------------------------------------------------------------------
 
 static bool logic_shortcut(AstOp op, Value a, Value *result) {
   bool decided = a.kind == VALUE_BOOL && ((op == AST_AND && !a.boolean) || (op == AST_OR && a.boolean));
@@ -161,7 +165,8 @@ static Value operator_value(Elab *e, Scope *scope, const Expr *expr) {
   return v;
 }
 
-// ---- expressions ------------------------------------------------------------------------------------------------------------
+// ---- expressions
+// ------------------------------------------------------------------------------------------------------------
 
 static Value pipe_value(Elab *e, Scope *scope, const Expr *expr) {
   Value piped = elab_expr(e, scope, expr->a);
@@ -176,24 +181,38 @@ static Value if_value(Elab *e, Scope *scope, const Expr *expr) {
 
 static Value evaluate(Elab *e, Scope *scope, const Expr *expr) {
   switch (expr->kind) {
-    case EXPR_INT: return value_int(expr->integer);
-    case EXPR_FLOAT: return value_float(expr->number);
-    case EXPR_STRING: return value_string(expr->text);
-    case EXPR_BOOL: return value_bool(expr->boolean);
-    case EXPR_PATH: return path_value(e, scope, expr);
-    case EXPR_LIST: return list_value(e, scope, expr);
+    case EXPR_INT:
+      return value_int(expr->integer);
+    case EXPR_FLOAT:
+      return value_float(expr->number);
+    case EXPR_STRING:
+      return value_string(expr->text);
+    case EXPR_BOOL:
+      return value_bool(expr->boolean);
+    case EXPR_PATH:
+      return path_value(e, scope, expr);
+    case EXPR_LIST:
+      return list_value(e, scope, expr);
     case EXPR_UNARY:
-    case EXPR_BINARY: return operator_value(e, scope, expr);
-    case EXPR_CALL: return elab_call_expr(e, scope, expr, NULL, SPAN_NONE);
-    case EXPR_INDEX: return index_value_of(e, scope, expr);
-    case EXPR_PIPE: return pipe_value(e, scope, expr);
-    case EXPR_SHAPED: return elab_shaped_expr(e, scope, expr);
-    case EXPR_LAYER: return elab_layer_expr(e, scope, expr);
-    case EXPR_IF: return if_value(e, scope, expr);
+    case EXPR_BINARY:
+      return operator_value(e, scope, expr);
+    case EXPR_CALL:
+      return elab_call_expr(e, scope, expr, NULL, SPAN_NONE);
+    case EXPR_INDEX:
+      return index_value_of(e, scope, expr);
+    case EXPR_PIPE:
+      return pipe_value(e, scope, expr);
+    case EXPR_SHAPED:
+      return elab_shaped_expr(e, scope, expr);
+    case EXPR_LAYER:
+      return elab_layer_expr(e, scope, expr);
+    case EXPR_IF:
+      return if_value(e, scope, expr);
     case EXPR_REDUCE:
       elab_error(e, DIAG_E0105, expr->span, "a reduction over indices stands only on the right of name[...] =");
       return value_poison();
-    case EXPR_ERROR: return value_poison();
+    case EXPR_ERROR:
+      return value_poison();
   }
   return value_poison();
 }
@@ -205,12 +224,13 @@ Value elab_expr(Elab *e, Scope *scope, const Expr *expr) {
   return v;
 }
 
-// ---- compile-time values for others -------------------------------------------------------------------------------------------
+// ---- compile-time values for others
+// -------------------------------------------------------------------------------------------
 
 static bool not_a(Elab *e, const char *what, Value v, Span span) {
   if (value_is_poison(v)) return false;
-  Diag *diag = elab_error(e, DIAG_E0106, span, "%s is needed here at compile time, but this is %s", what,
-                          value_describe(e, v));
+  Diag *diag =
+      elab_error(e, DIAG_E0106, span, "%s is needed here at compile time, but this is %s", what, value_describe(e, v));
   if (v.kind == VALUE_TENSOR && !strcmp(what, "true or false"))
     diag_line(e->sink, diag, DIAG_HELP, "where(condition, a, b) chooses element by element");
   return false;

@@ -34,31 +34,51 @@ static Value fold_ints(Elab *e, AstOp op, int64_t a, int64_t b, Span span) {
     return ok ? value_int(r) : report_arithmetic(e, span, "this number does not fit 64 bits");
   }
   switch (op) {
-    case AST_ADD: ok = checked_add(a, b, &r); break;
-    case AST_SUB: ok = checked_sub(a, b, &r); break;
-    case AST_MUL: ok = checked_mul(a, b, &r); break;
-    case AST_DIV: return value_float((double)a / (double)b);
-    case AST_FLOORDIV: r = floor_div(a, b); break;
-    case AST_MOD: r = a - floor_div(a, b) * b; break;
+    case AST_ADD:
+      ok = checked_add(a, b, &r);
+      break;
+    case AST_SUB:
+      ok = checked_sub(a, b, &r);
+      break;
+    case AST_MUL:
+      ok = checked_mul(a, b, &r);
+      break;
+    case AST_DIV:
+      return value_float((double)a / (double)b);
+    case AST_FLOORDIV:
+      r = floor_div(a, b);
+      break;
+    case AST_MOD:
+      r = a - floor_div(a, b) * b;
+      break;
     case AST_POW:
       if (b < 0) return value_float(pow((double)a, (double)b));
       ok = int_power(a, b, &r);
       break;
-    default: dlc_bug("no arithmetic operator");
+    default:
+      dlc_bug("no arithmetic operator");
   }
   return ok ? value_int(r) : report_arithmetic(e, span, "this number does not fit 64 bits");
 }
 
 static Value fold_numbers(AstOp op, double a, double b) {
   switch (op) {
-    case AST_ADD: return value_float(a + b);
-    case AST_SUB: return value_float(a - b);
-    case AST_MUL: return value_float(a * b);
-    case AST_DIV: return value_float(a / b);
-    case AST_FLOORDIV: return value_float(floor(a / b));
-    case AST_MOD: return value_float(a - b * floor(a / b));
-    case AST_POW: return value_float(pow(a, b));
-    default: dlc_bug("no arithmetic operator");
+    case AST_ADD:
+      return value_float(a + b);
+    case AST_SUB:
+      return value_float(a - b);
+    case AST_MUL:
+      return value_float(a * b);
+    case AST_DIV:
+      return value_float(a / b);
+    case AST_FLOORDIV:
+      return value_float(floor(a / b));
+    case AST_MOD:
+      return value_float(a - b * floor(a / b));
+    case AST_POW:
+      return value_float(pow(a, b));
+    default:
+      dlc_bug("no arithmetic operator");
   }
 }
 
@@ -71,18 +91,30 @@ static Value fold_comparison(AstOp op, Value a, Value b) {
   int order = both ? (a.integer > b.integer) - (a.integer < b.integer) : (x > y) - (x < y);
   if (!both && (isnan(x) || isnan(y))) return value_bool(false);
   switch (op) {
-    case AST_LT: return value_bool(order < 0);
-    case AST_LE: return value_bool(order <= 0);
-    case AST_GT: return value_bool(order > 0);
-    default: return value_bool(order >= 0);
+    case AST_LT:
+      return value_bool(order < 0);
+    case AST_LE:
+      return value_bool(order <= 0);
+    case AST_GT:
+      return value_bool(order > 0);
+    default:
+      return value_bool(order >= 0);
   }
 }
 
-static Value join_lists(Elab *e, Value a, Value b) {
+static Value join_lists(Elab *e, Value a, Value b, Span span) {
+  if (!elab_spend(e, (int64_t)a.n + b.n, span)) return value_poison();
   Value *items = arena_array(e->arena, (size_t)a.n + (size_t)b.n, sizeof *items);
   if (a.n) memcpy(items, a.items, (size_t)a.n * sizeof *items);
   if (b.n) memcpy(items + a.n, b.items, (size_t)b.n * sizeof *items);
   return (Value){.kind = VALUE_LIST, .items = items, .n = a.n + b.n};
+}
+
+static Value join_texts(Elab *e, Value a, Value b, Span span) {
+  if (strlen(a.text) + strlen(b.text) <= ELAB_MAX_TEXT)
+    return value_string(arena_printf(e->arena, "%s%s", a.text, b.text));
+  elab_error(e, DIAG_E0117, span, "a text has at most %d characters", ELAB_MAX_TEXT);
+  return value_poison();
 }
 
 // Sizes known only at run time: what stays scale * batch stays a size. False: it does not, or no size takes part.
@@ -110,9 +142,9 @@ bool elab_fold(Elab *e, AstOp op, Value a, Value b, Span span, Value *result) {
     return *result = value_bool(equal == (op == AST_EQ)), true;
   if (a.kind == VALUE_BOOL && b.kind == VALUE_BOOL && (op == AST_AND || op == AST_OR))
     return *result = value_bool(op == AST_AND ? a.boolean && b.boolean : a.boolean || b.boolean), true;
-  if (a.kind == VALUE_LIST && b.kind == VALUE_LIST && op == AST_ADD) return *result = join_lists(e, a, b), true;
+  if (a.kind == VALUE_LIST && b.kind == VALUE_LIST && op == AST_ADD) return *result = join_lists(e, a, b, span), true;
   if (a.kind == VALUE_STRING && b.kind == VALUE_STRING && op == AST_ADD)
-    return *result = value_string(arena_printf(e->arena, "%s%s", a.text, b.text)), true;
+    return *result = join_texts(e, a, b, span), true;
   if (fold_dims(op, a, b, result)) return true;
   if (!is_number(a) || !is_number(b)) return false;
   if (is_comparison(op)) return *result = fold_comparison(op, a, b), true;

@@ -91,7 +91,8 @@ Value init_call(Elab *e, const char *name, const CallArg *args, int n_args, Span
   for (int k = 0; k < n_args; k++) {
     int place = option_place(row, &args[k], position);
     position += !args[k].name;
-    if (place < 0 ? !report_option(e, row, &args[k], span) : !option_value(e, row, place, args[k].value, span, &v[place]))
+    if (place < 0 ? !report_option(e, row, &args[k], span)
+                  : !option_value(e, row, place, args[k].value, span, &v[place]))
       return value_poison();
   }
   for (int k = 0; k < 2; k++)

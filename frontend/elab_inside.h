@@ -3,11 +3,11 @@
 #include "elab.h"
 
 enum {
-  ELAB_MAX_DEPTH = 1500,      // of nested expressions, blocks and calls together
-  ELAB_MAX_CALLS = 100,       // of calls inside calls
-  ELAB_MAX_TURNS = 1000000,   // statements run, loops included
-  ELAB_MAX_NODES = 1000000,   // of one graph
-  ELAB_MAX_ITEMS = 100000     // of one list or range
+  ELAB_MAX_DEPTH = 600,      // of nested expressions, blocks and calls together
+  ELAB_MAX_CALLS = 64,       // of calls inside calls
+  ELAB_MAX_STEPS = 1000000,  // statements run, loops included, and items of lists made
+  ELAB_MAX_NODES = 1000000,  // of one graph
+  ELAB_MAX_TEXT = 10000      // bytes of one text
 };
 
 // A name that a frame's parameters or calls have taken.
@@ -19,15 +19,15 @@ typedef struct Taken {
 
 // One call being elaborated.
 struct Frame {
-  const Decl *decl;   // NULL at top level
-  const char *path;   // "lenet5.conv2d_1"; "" at top level
-  Frame *caller;      // NULL at top level
-  bool library;       // its body is the standard library's
-  Span call;          // the nearest call that the user wrote
-  const char *name;   // what the user called there: "conv2d"
-  Value subject;      // the first tensor that it was given: whose history an error shows
+  const Decl *decl;  // NULL at top level
+  const char *path;  // "lenet5.conv2d_1"; "" at top level
+  Frame *caller;     // NULL at top level
+  bool library;      // its body is the standard library's
+  Span call;         // the nearest call that the user wrote
+  const char *name;  // what the user called there: "conv2d"
+  Value subject;     // the first tensor that it was given: whose history an error shows
   Taken *taken;
-  bool broken;        // a statement did not parse: names may be missing
+  bool broken;  // a statement did not parse: names may be missing
 };
 
 typedef struct CallArg {
@@ -53,16 +53,18 @@ struct Layer {
 
 // ---- elab.c -------------------------------------------------------------------------------------------------------
 bool elab_enter(Elab *e, Span span);  // counts nesting; false after reporting E0005. Leave with e->depth--
-bool elab_turn(Elab *e, Span span);   // counts a statement or node-making step; false after reporting E0117
+// Counts so many steps: statements run, items of lists made. False after reporting E0117.
+bool elab_spend(Elab *e, int64_t steps, Span span);
 bool elab_in_library(const Elab *e, Span span);
 const char *elab_source_text(const Elab *e, Span span);  // as written, blanks and line breaks as one blank
 const char *elab_inner_shape_text(const Elab *e, const Shape *shape);  // without the batch
 Global *elab_global(Elab *e, const char *name);  // as the current frame's text sees it; NULL where unknown
 bool elab_element_type(Elab *e, const Type *type, DType *result);  // false after reporting
-Value elab_field_tensor(Elab *e, const Field *field);  // of a field that has its type
+Value elab_field_tensor(Elab *e, const Field *field);              // of a field that has its type
 History *elab_history(Elab *e, const char *text, Span span, const Shape *shape, const History *before);
 
 // ---- elab_shape.c -------------------------------------------------------------------------------------------------
+bool elab_fits(Elab *e, const Shape *shape, Span span);  // false after reporting that no tensor can have this shape
 Value elab_shaped_expr(Elab *e, Scope *scope, const Expr *expr);  // a : [dims]
 
 // ---- elab_call.c --------------------------------------------------------------------------------------------------

@@ -1,10 +1,14 @@
 // Operators on tensors as graph nodes, with NumPy's broadcasting.
 //
-// Types: `/` gives f32, and so does an f32 operand; nothing else turns integers into floats. A compile-time whole number
-// takes the tensor's type, a compile-time number with a point is f32. bool takes part in `and or not == !=` only.
+// Types: `/` gives f32, and so does an f32 operand; nothing else turns integers into floats. A compile-time whole
+// number takes the tensor's type, a compile-time number with a point is f32. bool takes part in `and or not == !=`
+// only.
 #include "elab_inside.h"
 
-// ---- values as nodes ----------------------------------------------------------------------------------------------------
+#include "checked.h"
+
+// ---- values as nodes
+// ----------------------------------------------------------------------------------------------------
 
 Value elab_tensor(Elab *e, NodeId node, const Value *from) {
   (void)e;
@@ -25,17 +29,24 @@ NodeId elab_dim_node(Elab *e, Dim dim, DType type) {
 
 NodeId elab_node(Elab *e, Value v, bool integers, Span span) {
   switch (v.kind) {
-    case VALUE_TENSOR: return v.node;
-    case VALUE_INT: return build_const(&e->builder, integers ? DT_I32 : DT_F32, (double)v.integer);
-    case VALUE_FLOAT: return build_const(&e->builder, DT_F32, v.number);
-    case VALUE_BOOL: return build_const(&e->builder, DT_BOOL, v.boolean);
-    case VALUE_DIM: return elab_dim_node(e, v.dim, integers ? DT_I32 : DT_F32);
-    case VALUE_POISON: return NODE_NONE;
+    case VALUE_TENSOR:
+      return v.node;
+    case VALUE_INT:
+      return build_const(&e->builder, integers ? DT_I32 : DT_F32, (double)v.integer);
+    case VALUE_FLOAT:
+      return build_const(&e->builder, DT_F32, v.number);
+    case VALUE_BOOL:
+      return build_const(&e->builder, DT_BOOL, v.boolean);
+    case VALUE_DIM:
+      return elab_dim_node(e, v.dim, integers ? DT_I32 : DT_F32);
+    case VALUE_POISON:
+      return NODE_NONE;
     case VALUE_FIELD:
       if (v.field->node != NODE_NONE) return v.field->node;
       elab_report_open_field(e, v.field, span);
       return NODE_NONE;
-    default: elab_error(e, DIAG_E0105, span, "a tensor or a number is needed here, but this is %s", value_describe(e, v));
+    default:
+      elab_error(e, DIAG_E0105, span, "a tensor or a number is needed here, but this is %s", value_describe(e, v));
   }
   return NODE_NONE;
 }
@@ -45,9 +56,16 @@ void elab_report_open_field(Elab *e, const Field *field, Span span) {
   diag_line(e->sink, diag, DIAG_NOTE, "a field's first use must say what it is: a model's input, a loss, a comparison");
 }
 
-// ---- operators on tensors ---------------------------------------------------------------------------------------------------
+// ---- operators on tensors
+// ---------------------------------------------------------------------------------------------------
 
-typedef enum Element { ELEMENT_INT, ELEMENT_F32, ELEMENT_I32, ELEMENT_BOOL, ELEMENT_OTHER } Element;  // INT: of any type
+typedef enum Element {
+  ELEMENT_INT,
+  ELEMENT_F32,
+  ELEMENT_I32,
+  ELEMENT_BOOL,
+  ELEMENT_OTHER
+} Element;  // INT: of any type
 
 static Element element_of(const Elab *e, Value v) {
   if (v.kind == VALUE_INT || v.kind == VALUE_DIM) return ELEMENT_INT;
@@ -103,11 +121,21 @@ typedef struct OpRow {
 
 static OpRow tensor_op(AstOp op) {
   static const OpRow rows[] = {
-      [AST_ADD] = {OP_add, false}, [AST_SUB] = {OP_sub, false}, [AST_MUL] = {OP_mul, false},
-      [AST_DIV] = {OP_div, false}, [AST_FLOORDIV] = {OP_floordiv, false}, [AST_MOD] = {OP_mod, false},
-      [AST_POW] = {OP_pow, false}, [AST_EQ] = {OP_eq, false}, [AST_NE] = {OP_ne, false},
-      [AST_LT] = {OP_lt, false}, [AST_LE] = {OP_le, false}, [AST_GT] = {OP_lt, true},
-      [AST_GE] = {OP_le, true}, [AST_AND] = {OP_and, false}, [AST_OR] = {OP_or, false},
+      [AST_ADD] = {OP_add, false},
+      [AST_SUB] = {OP_sub, false},
+      [AST_MUL] = {OP_mul, false},
+      [AST_DIV] = {OP_div, false},
+      [AST_FLOORDIV] = {OP_floordiv, false},
+      [AST_MOD] = {OP_mod, false},
+      [AST_POW] = {OP_pow, false},
+      [AST_EQ] = {OP_eq, false},
+      [AST_NE] = {OP_ne, false},
+      [AST_LT] = {OP_lt, false},
+      [AST_LE] = {OP_le, false},
+      [AST_GT] = {OP_lt, true},
+      [AST_GE] = {OP_le, true},
+      [AST_AND] = {OP_and, false},
+      [AST_OR] = {OP_or, false},
   };
   return rows[op];
 }
@@ -173,6 +201,7 @@ Value elab_pointwise(Elab *e, Op op, AstOp like, Value a, Value b, Span span) {
     report_broadcast(e, like, a, b, span);
     return value_poison();
   }
+  if (!elab_fits(e, &shape, span)) return value_poison();
   if (p.rank) x = elab_broadcast(e, x, &shape, span);
   if (q.rank) y = elab_broadcast(e, y, &shape, span);
   return operator_result(e, build_binary(&e->builder, op, x, y), a, b, span);
@@ -221,7 +250,8 @@ Value elab_unary(Elab *e, AstOp op, Value a, Span span) {
   return value_poison();
 }
 
-// ---- matrix product -----------------------------------------------------------------------------------------------------------
+// ---- matrix product
+// -----------------------------------------------------------------------------------------------------------
 
 // c[batch.., i, j] = sum(k) a[batch.., i, k] * b[batch.., k, j]; a vector has no i (or j).
 typedef struct Product {
@@ -276,6 +306,20 @@ static NodeId build_product(Elab *e, const Product *p, const NodeId *in, DType t
   return build_index(&e->builder, &def, in, 2);
 }
 
+// The result, and all the products that it is summed from, must be countable.
+static bool product_fits(Elab *e, const Product *p, Span span) {
+  Shape shape = p->batch;
+  if (p->has_i) shape.dim[shape.rank++] = p->a.dim[p->a.rank - 2];
+  if (p->has_j) shape.dim[shape.rank++] = p->b.dim[p->b.rank - 1];
+  Dim elements;
+  int64_t products;
+  if (!elab_fits(e, &shape, span) || !shape_elements(&shape, &elements)) return false;
+  if (checked_mul(elements.scale, p->k.scale, &products)) return true;
+  elab_error(e, DIAG_E0205, span, "a matrix product of shape %s over %lld places is too large",
+             elab_shape_text(e, &shape), (long long)p->k.scale);
+  return false;
+}
+
 Value elab_matmul(Elab *e, Value a, Value b, Span span) {
   DType type;
   bool tensors = a.kind == VALUE_TENSOR && b.kind == VALUE_TENSOR;
@@ -292,6 +336,7 @@ Value elab_matmul(Elab *e, Value a, Value b, Span span) {
     elab_history_line(e, diag, b);
     return value_poison();
   }
+  if (!product_fits(e, &p, span)) return value_poison();
   NodeId in[2] = {convert_node(e, a.node, type), convert_node(e, b.node, type)};
   return operator_result(e, build_product(e, &p, in, type), a, b, span);
 }

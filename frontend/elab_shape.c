@@ -3,9 +3,7 @@
 
 #include <string.h>
 
-static void add_dim(const Elab *e, Dim dim, Text *out) {
-  value_print(e, value_dim(dim), out);
-}
+static void add_dim(const Elab *e, Dim dim, Text *out) { value_print(e, value_dim(dim), out); }
 
 const char *elab_shape_text(const Elab *e, const Shape *shape) {
   Text out = text_new(e->arena);
@@ -21,6 +19,17 @@ const char *elab_shape_text(const Elab *e, const Shape *shape) {
 const char *elab_type_text(const Elab *e, DType type, const Shape *shape) {
   if (!shape->rank) return dtype_name(type);
   return arena_printf(e->arena, "%s%s", dtype_name(type), elab_shape_text(e, shape));
+}
+
+bool elab_fits(Elab *e, const Shape *shape, Span span) {
+  Dim elements;
+  if (shape_elements(shape, &elements)) return true;
+  int open = 0;
+  for (int k = 0; k < shape->rank; k++) open += !dim_is_const(shape->dim[k]);
+  elab_error(e, DIAG_E0205, span,
+             open > 1 ? "a tensor of shape %s has the open size twice" : "a tensor of shape %s is too large",
+             elab_shape_text(e, shape));
+  return false;
 }
 
 // ---- broadcasting -------------------------------------------------------------------------------------------------
@@ -47,7 +56,7 @@ NodeId elab_broadcast(Elab *e, NodeId node, const Shape *shape, Span span) {
   Shape to;
   if (shape_equal(&from, shape)) return node;
   if (elab_broadcast_shape(&from, shape, &to) && shape_equal(&to, shape))
-    return build_broadcast_to(&e->builder, node, shape);
+    return elab_fits(e, shape, span) ? build_broadcast_to(&e->builder, node, shape) : NODE_NONE;
   elab_error(e, DIAG_E0201, span, "%s does not broadcast to %s", elab_shape_text(e, &from), elab_shape_text(e, shape));
   return NODE_NONE;
 }

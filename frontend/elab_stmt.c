@@ -57,6 +57,7 @@ static void run_formula(Elab *e, Scope *scope, const Stmt *stmt, Value *result) 
   const Name *name = stmt->names;
   *result = value_poison();
   if (formula_elaborate(e, scope, stmt)) *result = scope_find(scope, name->text)->value;
+  if (result->kind == VALUE_TENSOR && !elab_fits(e, elab_shape(e, *result), stmt->span)) *result = value_poison();
   if (result->kind == VALUE_TENSOR && !result->history && !elab_in_library(e, stmt->span)) {
     const char *text = elab_source_text(e, span_join(name->span, last_index(stmt)->span));
     result->history = elab_history(e, arena_printf(e->arena, "%s]", text), name->span, elab_shape(e, *result), NULL);
@@ -79,7 +80,8 @@ static Value run_return(Elab *e, Scope *scope, const Stmt *stmt) {
   return poisoned ? value_poison() : (Value){.kind = VALUE_TUPLE, .items = items, .n = n};
 }
 
-// ---- parameters and states --------------------------------------------------------------------------------------------
+// ---- parameters and states
+// --------------------------------------------------------------------------------------------
 
 // A parameter's or state's shape: every size known and at least 1.
 static bool declared_shape(Elab *e, Scope *scope, const Type *type, Shape *shape) {
@@ -127,9 +129,9 @@ static NodeId report_too_large(Elab *e, const TensorInfo *info, const Shape *sha
 static NodeId shared_tensor(Elab *e, const TensorInfo *made, NodeId node, const Shape *shape) {
   if (same_dims(made, shape)) return node;
   const Shape was = info_shape(made);
-  Diag *diag = elab_error(e, DIAG_E0303, e->frame->call,
-                          "the shared '%s' is %s from its first use; here it would have to be %s", made->path,
-                          elab_shape_text(e, &was), elab_shape_text(e, shape));
+  Diag *diag =
+      elab_error(e, DIAG_E0303, e->frame->call, "the shared '%s' is %s from its first use; here it would have to be %s",
+                 made->path, elab_shape_text(e, &was), elab_shape_text(e, shape));
   elab_history_line(e, diag, e->frame->subject);
   return NODE_NONE;
 }
@@ -209,7 +211,8 @@ static void run_update(Elab *e, Scope *scope, const Stmt *stmt) {
   scope_assign(scope, name->text, name->span, elab_tensor(e, node, NULL));
 }
 
-// ---- control flow -----------------------------------------------------------------------------------------------------
+// ---- control flow
+// -----------------------------------------------------------------------------------------------------
 
 static bool stmt_assigns(const Stmt *stmt, const char *name) {
   if (stmt->kind == STMT_IF) return stmt->orelse && elab_assigns(stmt->body, name) && elab_assigns(stmt->orelse, name);
@@ -254,7 +257,7 @@ bool elab_if(Elab *e, Scope *scope, const Expr *condition, const Stmt *body, con
 static bool run_turn(Elab *e, Scope *scope, const Stmt *stmt, const Value *item) {
   Value ignored;
   Scope *inner = scope_new(e->arena, scope);
-  if (!elab_turn(e, stmt->span)) return false;
+  if (!elab_spend(e, 1, stmt->span)) return false;
   if (item) scope_define(inner, stmt->names->text, stmt->names->span, *item);
   return elab_block(e, inner, stmt->body, &ignored);
 }
@@ -291,7 +294,8 @@ static bool run_repeat(Elab *e, Scope *scope, const Stmt *stmt) {
   return true;
 }
 
-// ---- require ----------------------------------------------------------------------------------------------------------
+// ---- require
+// ----------------------------------------------------------------------------------------------------------
 
 static bool is_require(const Stmt *stmt) {
   const Expr *v = stmt->value;
@@ -336,20 +340,29 @@ static bool run_require(Elab *e, Scope *scope, const Stmt *stmt) {
   return false;
 }
 
-// ---- blocks -----------------------------------------------------------------------------------------------------------
+// ---- blocks
+// -----------------------------------------------------------------------------------------------------------
 
 static bool run_stmt(Elab *e, Scope *scope, const Stmt *stmt, Value *result) {
   *result = (Value){.kind = VALUE_NOTHING};
   switch (stmt->kind) {
-    case STMT_ASSIGN: return run_assign(e, scope, stmt), true;
-    case STMT_INDEX: return run_formula(e, scope, stmt, result), true;
+    case STMT_ASSIGN:
+      return run_assign(e, scope, stmt), true;
+    case STMT_INDEX:
+      return run_formula(e, scope, stmt, result), true;
     case STMT_PARAM:
-    case STMT_STATE: return run_declaration(e, scope, stmt), true;
-    case STMT_UPDATE: return run_update(e, scope, stmt), true;
-    case STMT_RETURN: return *result = run_return(e, scope, stmt), true;
-    case STMT_IF: return elab_if(e, scope, stmt->value, stmt->body, stmt->orelse, result);
-    case STMT_FOR: return run_for(e, scope, stmt);
-    case STMT_REPEAT: return run_repeat(e, scope, stmt);
+    case STMT_STATE:
+      return run_declaration(e, scope, stmt), true;
+    case STMT_UPDATE:
+      return run_update(e, scope, stmt), true;
+    case STMT_RETURN:
+      return *result = run_return(e, scope, stmt), true;
+    case STMT_IF:
+      return elab_if(e, scope, stmt->value, stmt->body, stmt->orelse, result);
+    case STMT_FOR:
+      return run_for(e, scope, stmt);
+    case STMT_REPEAT:
+      return run_repeat(e, scope, stmt);
     case STMT_EXPR:
       if (is_require(stmt)) return run_require(e, scope, stmt);
       return *result = elab_expr(e, scope, stmt->value), true;
@@ -357,7 +370,8 @@ static bool run_stmt(Elab *e, Scope *scope, const Stmt *stmt, Value *result) {
       elab_error(e, DIAG_E0006, stmt->span, "'memory' has no meaning in this version yet");
       scope_define(scope, stmt->names->text, stmt->names->span, value_poison());
       return true;
-    case STMT_ERROR: return e->frame->broken = true, *result = value_poison(), true;
+    case STMT_ERROR:
+      return e->frame->broken = true, *result = value_poison(), true;
   }
   return true;
 }
@@ -365,7 +379,7 @@ static bool run_stmt(Elab *e, Scope *scope, const Stmt *stmt, Value *result) {
 bool elab_block(Elab *e, Scope *scope, const Stmt *body, Value *result) {
   *result = (Value){.kind = VALUE_NOTHING};
   for (const Stmt *stmt = body; stmt; stmt = stmt->next) {
-    if (!elab_turn(e, stmt->span) || !elab_enter(e, stmt->span)) return false;
+    if (!elab_spend(e, 1, stmt->span) || !elab_enter(e, stmt->span)) return false;
     bool go_on = run_stmt(e, scope, stmt, result);
     e->depth--;
     if (!go_on) return false;

@@ -9,9 +9,7 @@ Value value_int(int64_t integer) { return (Value){.kind = VALUE_INT, .integer = 
 Value value_float(double number) { return (Value){.kind = VALUE_FLOAT, .number = number}; }
 Value value_bool(bool boolean) { return (Value){.kind = VALUE_BOOL, .boolean = boolean}; }
 Value value_string(const char *text) { return (Value){.kind = VALUE_STRING, .text = text}; }
-Value value_dim(Dim dim) {
-  return dim_is_const(dim) ? value_int(dim.scale) : (Value){.kind = VALUE_DIM, .dim = dim};
-}
+Value value_dim(Dim dim) { return dim_is_const(dim) ? value_int(dim.scale) : (Value){.kind = VALUE_DIM, .dim = dim}; }
 
 // ---- printing -----------------------------------------------------------------------------------------------------
 
@@ -56,39 +54,65 @@ static void print_items(const Elab *e, Value v, Text *out) {
 
 void value_print(const Elab *e, Value v, Text *out) {
   switch (v.kind) {
-    case VALUE_INT: return text_printf(out, "%lld", (long long)v.integer);
-    case VALUE_FLOAT: return print_number(v.number, out);
-    case VALUE_BOOL: return text_add(out, v.boolean ? "true" : "false");
+    case VALUE_INT:
+      return text_printf(out, "%lld", (long long)v.integer);
+    case VALUE_FLOAT:
+      return print_number(v.number, out);
+    case VALUE_BOOL:
+      return text_add(out, v.boolean ? "true" : "false");
     case VALUE_STRING:
-    case VALUE_WORD: return text_add(out, v.text);
-    case VALUE_NONE: return text_add(out, "none");
-    case VALUE_DIM: return print_dim(e, v.dim, out);
-    case VALUE_LIST: return print_items(e, v, out);
-    case VALUE_RANGE: return text_printf(out, "%lld..%lld", (long long)v.from, (long long)v.to);
-    case VALUE_FUNCTION: return text_add(out, v.decl->name->text);
-    case VALUE_INIT: return print_init(v.init, out);
-    case VALUE_TENSOR: return text_add(out, elab_type_text(e, elab_dtype(e, v), elab_shape(e, v)));
-    case VALUE_LAYER: return text_add(out, v.layer->call.text);
-    case VALUE_FIELD: return text_add(out, v.field->name);
-    default: return text_add(out, "nothing");
+    case VALUE_WORD:
+      return text_add(out, v.text);
+    case VALUE_NONE:
+      return text_add(out, "none");
+    case VALUE_DIM:
+      return print_dim(e, v.dim, out);
+    case VALUE_LIST:
+      return print_items(e, v, out);
+    case VALUE_RANGE:
+      return text_printf(out, "%lld..%lld", (long long)v.from, (long long)v.to);
+    case VALUE_FUNCTION:
+      return text_add(out, v.decl->name->text);
+    case VALUE_INIT:
+      return print_init(v.init, out);
+    case VALUE_TENSOR:
+      return text_add(out, elab_type_text(e, elab_dtype(e, v), elab_shape(e, v)));
+    case VALUE_LAYER:
+      return text_add(out, v.layer->call.text);
+    case VALUE_FIELD:
+      return text_add(out, v.field->name);
+    default:
+      return text_add(out, "nothing");
   }
 }
 
 static const char *described_as(ValueKind kind) {
   switch (kind) {
     case VALUE_INT:
-    case VALUE_FLOAT: return "the number ";
-    case VALUE_STRING: return "the text ";
-    case VALUE_LIST: return "the list ";
-    case VALUE_RANGE: return "the range ";
-    case VALUE_DIM: return "the open size ";
-    case VALUE_WORD: return "the word ";
-    case VALUE_FUNCTION: return "the function ";
-    case VALUE_INIT: return "the initialiser ";
-    case VALUE_LAYER: return "the layer ";
-    case VALUE_FIELD: return "the field ";
-    case VALUE_TENSOR: return "the tensor ";
-    default: return "";
+    case VALUE_FLOAT:
+      return "the number ";
+    case VALUE_STRING:
+      return "the text ";
+    case VALUE_LIST:
+      return "the list ";
+    case VALUE_RANGE:
+      return "the range ";
+    case VALUE_DIM:
+      return "the open size ";
+    case VALUE_WORD:
+      return "the word ";
+    case VALUE_FUNCTION:
+      return "the function ";
+    case VALUE_INIT:
+      return "the initialiser ";
+    case VALUE_LAYER:
+      return "the layer ";
+    case VALUE_FIELD:
+      return "the field ";
+    case VALUE_TENSOR:
+      return "the tensor ";
+    default:
+      return "";
   }
 }
 
@@ -122,14 +146,28 @@ static bool lists_equal(Value a, Value b, bool *equal) {
 
 static bool same_kind_equal(Value a, Value b, bool *equal) {
   switch (a.kind) {
-    case VALUE_INT: *equal = a.integer == b.integer; return true;
-    case VALUE_BOOL: *equal = a.boolean == b.boolean; return true;
-    case VALUE_STRING: *equal = !strcmp(a.text, b.text); return true;
-    case VALUE_DIM: *equal = dim_equal(a.dim, b.dim); return true;
-    case VALUE_RANGE: *equal = a.from == b.from && a.to == b.to; return true;
-    case VALUE_INIT: *equal = a.init.kind == b.init.kind; return true;
-    case VALUE_LIST: return lists_equal(a, b, equal);
-    default: return false;
+    case VALUE_INT:
+      *equal = a.integer == b.integer;
+      return true;
+    case VALUE_BOOL:
+      *equal = a.boolean == b.boolean;
+      return true;
+    case VALUE_STRING:
+      *equal = !strcmp(a.text, b.text);
+      return true;
+    case VALUE_DIM:
+      *equal = dim_equal(a.dim, b.dim);
+      return true;
+    case VALUE_RANGE:
+      *equal = a.from == b.from && a.to == b.to;
+      return true;
+    case VALUE_INIT:
+      *equal = a.init.kind == b.init.kind;
+      return true;
+    case VALUE_LIST:
+      return lists_equal(a, b, equal);
+    default:
+      return false;
   }
 }
 

@@ -27,7 +27,8 @@ bool elab_comes_later(const char *name) {
   return false;
 }
 
-// ---- conversions ----------------------------------------------------------------------------------------------------------
+// ---- conversions
+// ----------------------------------------------------------------------------------------------------------
 
 static Value convert_number(Elab *e, double x, DType type, Span span) {
   if (type == DT_F32) return value_float(x);
@@ -56,7 +57,8 @@ Value elab_convert(Elab *e, Value v, DType type, Span span) {
   return elab_tensor(e, build_unary(&e->builder, type == DT_F32 ? OP_to_f32 : OP_to_i32, node), &v);
 }
 
-// ---- texts ----------------------------------------------------------------------------------------------------------------
+// ---- texts
+// ----------------------------------------------------------------------------------------------------------------
 
 static bool is_name_char(char c) { return isalnum((unsigned char)c) || c == '_'; }
 

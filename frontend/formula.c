@@ -73,23 +73,19 @@ static const char *dim_text(const Formula *f, Dim dim) {
 // Sets index k to from..to, or reports why it cannot be.
 static void set_range(Formula *f, int k, int64_t from, Dim to, Span span) {
   FormulaIndex *index = &f->index[k];
-  index->extent = to;
-  if (from == 0) return;
-  if (!index->reduced) {
+  int64_t count = 0;
+  if (from && !index->reduced)
     formula_error(f, DIAG_E0213, span, "'%s' is an index of the result, which starts at 0, not at %lld",
                   index->name->text, (long long)from);
-    return;
-  }
-  int64_t count;
-  if (!dim_is_const(to)) {
+  else if (from && !dim_is_const(to))
     formula_error(f, DIAG_E0214, span, "a range that ends at %s starts at 0", dim_text(f, to));
-  } else if (!checked_sub(to.scale, from, &count) || count < 0) {
+  else if (from < INT32_MIN || from > INT32_MAX)
+    formula_error(f, DIAG_E0216, span, "an index is a number of 32 bits");
+  else if (dim_is_const(to) && (!checked_sub(to.scale, from, &count) || count < 0))
     formula_error(f, DIAG_E0214, span, "the range %lld..%lld ends before it starts", (long long)from,
                   (long long)to.scale);
-  } else {
-    index->from = from;
-    index->extent = dim_const(count);
-  }
+  index->from = from;
+  index->extent = dim_is_const(to) ? dim_const(count) : to;
 }
 
 // `j in W`, `i in 1..H`, or the name of a range.
@@ -173,8 +169,18 @@ static int count_items(const Expr *list) {
   return n;
 }
 
+// Only tensors are read with indices; a list gives its element to compile-time numbers.
+static void check_base(Formula *f, const Visible *visible, const Expr *expr, Value base) {
+  bool plain = base.kind == VALUE_LIST;
+  for (const Expr *item = expr->items; item; item = item->next) plain = plain && formula_is_plain(visible, item);
+  if (base.kind == VALUE_TENSOR || value_is_poison(base) || plain) return;
+  formula_error(f, DIAG_E0133, expr->a->span, "only a tensor is read with indices, but this is %s",
+                value_describe(f->e, base));
+}
+
 static void infer_element(Formula *f, const Visible *visible, const Expr *expr) {
   Value tensor = formula_base(f, visible, expr);
+  check_base(f, visible, expr, tensor);
   int n = count_items(expr->items), d = 0;
   bool fits = tensor.kind == VALUE_TENSOR && elab_shape(f->e, tensor)->rank == n;
   if (tensor.kind == VALUE_TENSOR && f->first.kind == VALUE_NOTHING) f->first = tensor;

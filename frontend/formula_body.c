@@ -192,17 +192,9 @@ static Value read_value(Sheet *sheet, const Visible *visible, const Expr *expr) 
   Formula *f = sheet->f;
   Value base = formula_base(f, visible, expr);
   if (value_is_poison(base)) return poison(sheet);
-  if (base.kind == VALUE_TENSOR) {
-    Element element;
-    return formula_element(f, visible, expr, base, &element) ? element_value(sheet, element) : poison(sheet);
-  }
-  for (const Expr *item = expr->items; item; item = item->next)
-    if (!formula_is_plain(visible, item)) {
-      formula_error(f, DIAG_E0133, expr->a->span, "only a tensor is read with indices, but this is %s",
-                    value_describe(f->e, base));
-      return value_poison();
-    }
-  return from_outside(sheet, elab_expr(f->e, f->scope, expr), expr->span);
+  if (base.kind != VALUE_TENSOR) return from_outside(sheet, elab_expr(f->e, f->scope, expr), expr->span);
+  Element element;
+  return formula_element(f, visible, expr, base, &element) ? element_value(sheet, element) : poison(sheet);
 }
 
 static Combine combine_of(const char *word) {

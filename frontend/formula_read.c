@@ -10,18 +10,25 @@ static const int64_t REACH = (int64_t)1 << 40;
 
 // ---- affine subscripts --------------------------------------------------------------------------------------------
 
-typedef enum Affine { AFFINE, NOT_AFFINE, AFFINE_POISON } Affine;
+typedef enum Affine {  // from good to bad
+  AFFINE,
+  NOT_AFFINE,  // known at run time only, or no sum of indices
+  TOO_FAR,     // outside of REACH
+  AFFINE_POISON
+} Affine;
 
-static bool in_reach(const IndexExpr *e) {
+static Affine worse(Affine a, Affine b) { return a > b ? a : b; }
+
+static Affine in_reach(const IndexExpr *e) {
   bool ok = e->offset > -REACH && e->offset < REACH && e->divisor < REACH;
   for (int k = 0; k < e->n_terms; k++) ok &= e->term[k].coef > -REACH && e->term[k].coef < REACH;
-  return ok;
+  return ok ? AFFINE : TOO_FAR;
 }
 
 static bool is_constant(const IndexExpr *e) { return e->n_terms == 0 && e->kind == DIV_NONE; }
 
-static bool scale(IndexExpr *e, int64_t by) {
-  if (by <= -REACH || by >= REACH) return false;
+// Multiplies what is divided. Both are in reach, so that nothing overflows but the products.
+static Affine scale(IndexExpr *e, int64_t by) {
   IndexExpr scaled = index_const(0);
   bool ok = checked_mul(e->offset, by, &scaled.offset);
   for (int k = 0; k < e->n_terms; k++) {
@@ -32,39 +39,39 @@ static bool scale(IndexExpr *e, int64_t by) {
   scaled.divisor = e->divisor;
   scaled.kind = e->kind;
   *e = scaled;
-  return ok && in_reach(e);
+  return ok ? in_reach(e) : TOO_FAR;
 }
 
 // a + sign * b. One of them may be a quotient: floor(p / d) + q = floor((p + d * q) / d).
-static bool add(IndexExpr *a, IndexExpr *b, int64_t sign) {
+static Affine add(IndexExpr *a, IndexExpr *b, int64_t sign) {
   if (b->kind != DIV_NONE) {
-    if (a->kind != DIV_NONE || sign < 0) return false;
+    if (a->kind != DIV_NONE || sign < 0) return NOT_AFFINE;
     IndexExpr swap = *a;
     *a = *b;
     *b = swap;
   }
-  if (!scale(b, sign * a->divisor)) return false;
+  if (scale(b, sign * a->divisor) != AFFINE) return TOO_FAR;
   a->offset += b->offset;
   for (int k = 0; k < b->n_terms; k++) {
-    if (a->n_terms == IR_MAX_TERMS && index_coef(a, b->term[k].index) == 0) return false;
+    if (a->n_terms == IR_MAX_TERMS && index_coef(a, b->term[k].index) == 0) return NOT_AFFINE;
     index_add_term(a, b->term[k].index, b->term[k].coef);
   }
   return in_reach(a);
 }
 
-static bool multiply(IndexExpr *a, const IndexExpr *b) {
-  if (is_constant(b)) return a->kind == DIV_NONE && scale(a, b->offset);
-  if (!is_constant(a) || b->kind != DIV_NONE) return false;
+static Affine multiply(IndexExpr *a, const IndexExpr *b) {
+  if (is_constant(b)) return a->kind == DIV_NONE ? scale(a, b->offset) : NOT_AFFINE;
+  if (!is_constant(a) || b->kind != DIV_NONE) return NOT_AFFINE;
   int64_t by = a->offset;
   *a = *b;
   return scale(a, by);
 }
 
 // floor(floor(p / c) / d) = floor(p / (c * d))
-static bool floor_divide(IndexExpr *a, const IndexExpr *b) {
-  if (!is_constant(b) || b->offset < 1) return false;
-  if (b->offset == 1) return true;
-  if (!checked_mul(a->divisor, b->offset, &a->divisor)) return false;
+static Affine floor_divide(IndexExpr *a, const IndexExpr *b) {
+  if (!is_constant(b) || b->offset < 1) return NOT_AFFINE;
+  if (b->offset == 1) return AFFINE;
+  if (!checked_mul(a->divisor, b->offset, &a->divisor)) return TOO_FAR;
   a->kind = DIV_FLOOR;
   return in_reach(a);
 }
@@ -75,7 +82,7 @@ static Affine plain_subscript(Formula *f, const Expr *expr, IndexExpr *result) {
   if (value_is_poison(v)) return AFFINE_POISON;
   if (v.kind != VALUE_INT) return NOT_AFFINE;
   *result = index_const(v.integer);
-  return in_reach(result) ? AFFINE : NOT_AFFINE;
+  return in_reach(result);
 }
 
 static Affine affine(Formula *f, const Visible *visible, const Expr *expr, IndexExpr *result);
@@ -83,13 +90,19 @@ static Affine affine(Formula *f, const Visible *visible, const Expr *expr, Index
 static Affine affine_binary(Formula *f, const Visible *visible, const Expr *expr, IndexExpr *result) {
   IndexExpr b;
   Affine left = affine(f, visible, expr->a, result), right = affine(f, visible, expr->b, &b);
-  if (left == AFFINE_POISON || right == AFFINE_POISON) return AFFINE_POISON;
-  if (left != AFFINE || right != AFFINE) return NOT_AFFINE;
-  bool ok = false;
-  if (expr->op == AST_ADD || expr->op == AST_SUB) ok = add(result, &b, expr->op == AST_ADD ? 1 : -1);
-  if (expr->op == AST_MUL) ok = multiply(result, &b);
-  if (expr->op == AST_FLOORDIV) ok = floor_divide(result, &b);
-  return ok ? AFFINE : NOT_AFFINE;
+  if (worse(left, right) != AFFINE) return worse(left, right);
+  switch (expr->op) {
+    case AST_ADD:
+      return add(result, &b, 1);
+    case AST_SUB:
+      return add(result, &b, -1);
+    case AST_MUL:
+      return multiply(result, &b);
+    case AST_FLOORDIV:
+      return floor_divide(result, &b);
+    default:
+      return NOT_AFFINE;
+  }
 }
 
 static Affine affine(Formula *f, const Visible *visible, const Expr *expr, IndexExpr *result) {
@@ -98,13 +111,13 @@ static Affine affine(Formula *f, const Visible *visible, const Expr *expr, Index
     int k = formula_find(visible, expr->path->text);
     *result = index_of(k);
     result->offset = f->index[k].from;
-    return in_reach(result) ? AFFINE : NOT_AFFINE;
+    return in_reach(result);
   }
   if (expr->kind == EXPR_BINARY) return affine_binary(f, visible, expr, result);
   if (expr->kind != EXPR_UNARY || expr->op != AST_NEG) return NOT_AFFINE;
   Affine inner = affine(f, visible, expr->a, result);
   if (inner != AFFINE) return inner;
-  return result->kind == DIV_NONE && scale(result, -1) ? AFFINE : NOT_AFFINE;
+  return result->kind == DIV_NONE ? scale(result, -1) : NOT_AFFINE;
 }
 
 // ---- gathered rows ------------------------------------------------------------------------------------------------
@@ -159,24 +172,37 @@ static bool gather(Formula *f, Element *element, int d, const Expr *subscript, c
 
 // ---- elements -----------------------------------------------------------------------------------------------------
 
-bool formula_element(Formula *f, const Visible *visible, const Expr *expr, Value tensor, Element *element) {
-  const Expr *gathered = NULL;
-  int at = 0, d = 0;
-  *element = (Element){.tensor = tensor.node, .read = {.rank = elab_shape(f->e, tensor)->rank}};
+// The one subscript that is no sum of indices, or NULL; its number in *at. False after reporting.
+static bool read_subscripts(Formula *f, const Visible *visible, const Expr *expr, Read *read, const Expr **gathered,
+                            int *at) {
+  int d = 0;
+  *gathered = NULL;
   for (const Expr *item = expr->items; item; item = item->next, d++) {
-    element->read.at[d] = index_const(0);
-    Affine kind = affine(f, visible, item, &element->read.at[d]);
+    read->at[d] = index_const(0);
+    Affine kind = affine(f, visible, item, &read->at[d]);
     if (kind == AFFINE_POISON) return false;
+    if (kind == TOO_FAR) {
+      formula_error(f, DIAG_E0216, item->span, "this subscript reaches further than 2**40");
+      return false;
+    }
     if (kind == AFFINE) continue;
-    element->read.at[d] = index_const(0);
-    if (gathered) {
+    read->at[d] = index_const(0);
+    if (*gathered) {
       formula_error(f, DIAG_E0006, item->span,
                     "a second subscript that is no sum of indices has no meaning in this version yet");
       return false;
     }
-    gathered = item;
-    at = d;
+    *gathered = item;
+    *at = d;
   }
+  return true;
+}
+
+bool formula_element(Formula *f, const Visible *visible, const Expr *expr, Value tensor, Element *element) {
+  const Expr *gathered;
+  int at;
+  *element = (Element){.tensor = tensor.node, .read = {.rank = elab_shape(f->e, tensor)->rank}};
+  if (!read_subscripts(f, visible, expr, &element->read, &gathered, &at)) return false;
   if (!gathered) return true;
   Part part = formula_part(f, visible, gathered);
   return part.node != NODE_NONE && gather(f, element, at, gathered, &part);

@@ -1,5 +1,5 @@
-// Opening programs: files and what they use, the tables of declarations, settings from outside; and the standard library's
-// text.
+// Opening programs: files and what they use, the tables of declarations, settings from outside; and the standard
+// library's text.
 #include "program.h"
 
 #include <errno.h>
@@ -15,16 +15,22 @@ enum {
   PROGRAM_MAX_USES = 64                  // files that use files that use files
 };
 
-// ---- files --------------------------------------------------------------------------------------------------------------
+// ---- files
+// --------------------------------------------------------------------------------------------------------------
 
 static void report_unreadable(DiagSink *sink, const char *path, Span span, int error) {
   switch (error) {
-    case -EISDIR: diag_error(sink, DIAG_E0402, span, "'%s' is a folder, not a file", path); break;
-    case -EINVAL: diag_error(sink, DIAG_E0402, span, "'%s' is not a regular file", path); break;
+    case -EISDIR:
+      diag_error(sink, DIAG_E0402, span, "'%s' is a folder, not a file", path);
+      break;
+    case -EINVAL:
+      diag_error(sink, DIAG_E0402, span, "'%s' is not a regular file", path);
+      break;
     case -EFBIG:
       diag_error(sink, DIAG_E0402, span, "'%s' is larger than %d MiB", path, PROGRAM_MAX_BYTES / 1024 / 1024);
       break;
-    default: diag_error(sink, DIAG_E0401, span, "cannot read '%s': %s", path, strerror(-error));
+    default:
+      diag_error(sink, DIAG_E0401, span, "cannot read '%s': %s", path, strerror(-error));
   }
 }
 
@@ -68,7 +74,8 @@ static const char *path_normal(Arena *arena, const char *path) {
   return out;
 }
 
-// ---- use ----------------------------------------------------------------------------------------------------------------
+// ---- use
+// ----------------------------------------------------------------------------------------------------------------
 
 typedef struct Loading {  // the files being read, innermost first
   const char *normal;
@@ -135,7 +142,8 @@ static void load_uses(Loader *l, Ast *ast, const char *path, const Loading *load
     if (decl->kind == DECL_USE && decl->text) load_use(l, decl, path, loading);
 }
 
-// ---- declarations -------------------------------------------------------------------------------------------------------
+// ---- declarations
+// -------------------------------------------------------------------------------------------------------
 
 // The first declaration of its name counts; a second one has been reported.
 static bool is_first(const Program *p, const Decl *decl) {
@@ -198,7 +206,8 @@ static void add_train(Program *p, const Decl *decl) {
 static void each_decl(Program *p, DeclKind kind, void (*add)(Program *p, const Decl *decl)) {
   for (size_t k = 0; k < p->n_files; k++)
     for (const Decl *decl = p->files[k]->decls; decl; decl = decl->next)
-      if (decl->kind == kind && decl->name && (kind == DECL_TRAIN || kind == DECL_SEARCH || is_first(p, decl))) add(p, decl);
+      if (decl->kind == kind && decl->name && (kind == DECL_TRAIN || kind == DECL_SEARCH || is_first(p, decl)))
+        add(p, decl);
 }
 
 static void refuse_search(Program *p, const Decl *decl) {
@@ -206,7 +215,8 @@ static void refuse_search(Program *p, const Decl *decl) {
   diag_error(p->sink, DIAG_E0006, head, "search is not given a meaning yet");
 }
 
-// ---- settings -------------------------------------------------------------------------------------------------------------
+// ---- settings
+// -------------------------------------------------------------------------------------------------------------
 
 // `value` in the language's own words, as if it stood in a declaration.
 static const Expr *parse_setting(Program *p, const Setting *setting) {
@@ -247,7 +257,8 @@ static void check_settings(Program *p) {
   }
 }
 
-// ---- opening ----------------------------------------------------------------------------------------------------------------
+// ---- opening
+// ----------------------------------------------------------------------------------------------------------------
 
 static Globals *library_globals(Arena *arena, DiagSink *sink) {
   uint32_t file = diag_add_source(sink, "std.dl", std_text, std_text_length);
@@ -301,7 +312,8 @@ Program *program_from_text(Arena *arena, DiagSink *sink, Io io, const char *path
   return p;
 }
 
-// ---- models and blocks --------------------------------------------------------------------------------------------------------
+// ---- models and blocks
+// --------------------------------------------------------------------------------------------------------
 
 int program_model_count(const Program *p) { return (int)p->n_models; }
 
@@ -348,7 +360,8 @@ const DataSpec *program_data(Program *p, int model) {
   return block && block->data ? &block->data->spec : NULL;
 }
 
-// ---- the standard library's text ----------------------------------------------------------------------------------------------
+// ---- the standard library's text
+// ----------------------------------------------------------------------------------------------
 
 static Ast *std_ast(Arena *arena) {
   DiagSink *sink = diag_sink_new(arena);

@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-// ---- hyperparameters from outside -------------------------------------------------------------------------------------
+// ---- hyperparameters from outside
+// -------------------------------------------------------------------------------------
 
 static void add_hyper(Program *p, NamedValue *list, int *n, const char *name, const Expr *value, Span span) {
   NamedValue *slot = NULL;
@@ -15,7 +16,7 @@ static void add_hyper(Program *p, NamedValue *list, int *n, const char *name, co
   *slot = (NamedValue){name, elab_expr(p->values, scope_new(p->arena, NULL), value), span};
 }
 
-static bool is_hyper(const Decl *model, const char *name) {
+bool blocks_is_hyper(const Decl *model, const char *name) {
   for (const Param *param = model->params; param; param = param->next)
     if (param->hyper && strcmp(param->name->text, name) == 0) return true;
   return false;
@@ -27,16 +28,18 @@ const NamedValue *blocks_hyper(Program *p, const Decl *model, const TrainBlock *
   NamedValue *list = arena_array(p->arena, most, sizeof *list);
   *count = 0;
   for (const Arg *arg = train ? train->decl->args : NULL; arg; arg = arg->next)
-    if (arg->name && is_hyper(model, arg->name)) add_hyper(p, list, count, arg->name, arg->value, arg->name_span);
+    if (arg->name && blocks_is_hyper(model, arg->name))
+      add_hyper(p, list, count, arg->name, arg->value, arg->name_span);
   for (int k = 0; k < p->n_settings; k++) {
     const SettingValue *setting = &p->settings[k];
-    if (setting->value && is_hyper(model, setting->name))
+    if (setting->value && blocks_is_hyper(model, setting->name))
       add_hyper(p, list, count, setting->name, setting->value, setting->span);
   }
   return list;
 }
 
-// ---- the model's own outputs ------------------------------------------------------------------------------------------
+// ---- the model's own outputs
+// ------------------------------------------------------------------------------------------
 
 typedef struct Lowering {
   Program *p;
@@ -80,7 +83,8 @@ static bool lower_output(Lowering *l) {
   return true;
 }
 
-// ---- losses made from outputs -----------------------------------------------------------------------------------------
+// ---- losses made from outputs
+// -----------------------------------------------------------------------------------------
 
 // The output's cotangent: an input of its shape. Of one output it is called "cotangent", of several "cotangent.NAME".
 static Value cotangent_of(Lowering *l, const Output *output, int n) {
@@ -123,7 +127,8 @@ static bool lower_from_outputs(Lowering *l, bool cotangent) {
   return true;
 }
 
-// ---- the train block's loss -------------------------------------------------------------------------------------------
+// ---- the train block's loss
+// -------------------------------------------------------------------------------------------
 
 static const SplitSpec *train_split(const DataBlock *data) {
   for (int k = 0; k < data->spec.n_splits; k++)
@@ -200,7 +205,8 @@ static bool lower_loss(Lowering *l) {
   return l->p->sink->n_errors == l->errors;
 }
 
-// ---- the result ---------------------------------------------------------------------------------------------------------
+// ---- the result
+// ---------------------------------------------------------------------------------------------------------
 
 static void add_states(Lowering *l) {
   for (int k = 0; k < l->e->states.n_items; k++)
@@ -235,10 +241,14 @@ static bool lower(Lowering *l, Mode mode, LowerWhat what) {
   l->e->model = l->model;
   l->e->hyper = blocks_hyper(p, l->model, l->train, &l->e->n_hyper);
   switch (what) {
-    case LOWER_OUTPUT: return lower_output(l);
-    case LOWER_LOSS: return lower_loss(l);
-    case LOWER_COTANGENT: return lower_from_outputs(l, true);
-    case LOWER_BENCH: return lower_from_outputs(l, false);
+    case LOWER_OUTPUT:
+      return lower_output(l);
+    case LOWER_LOSS:
+      return lower_loss(l);
+    case LOWER_COTANGENT:
+      return lower_from_outputs(l, true);
+    case LOWER_BENCH:
+      return lower_from_outputs(l, false);
   }
   return false;
 }
@@ -262,7 +272,8 @@ void program_check(Program *p) {
   }
 }
 
-// ---- fields ---------------------------------------------------------------------------------------------------------------
+// ---- fields
+// ---------------------------------------------------------------------------------------------------------------
 
 // Bytes and truth values are whole numbers to the language.
 static NodeId as_number(Builder *b, NodeId node) {

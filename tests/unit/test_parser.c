@@ -233,7 +233,10 @@ static void tokens_have_kinds_and_places(void **state) {
   assert_string_equal(tokens(r, "fn f # c\n\t\"a\\n\" 0..3 2.5e-3"),
                       "1:1 keyword fn\n1:4 name f\n2:2 string \"a\\n\"\n2:8 integer 0\n2:9 symbol ..\n2:11 integer 3\n"
                       "2:13 number 2.5e-3\n");
-  assert_string_equal(tokens(r, "\xef\xbb\xbf" "a\r\nb|>c"), "1:2 name a\n2:1 name b\n2:2 symbol |>\n2:4 name c\n");
+  assert_string_equal(tokens(r,
+                             "\xef\xbb\xbf"
+                             "a\r\nb|>c"),
+                      "1:2 name a\n2:1 name b\n2:2 symbol |>\n2:4 name c\n");
   assert_string_equal(tokens(r, "train data"), "1:1 name train\n1:7 name data\n");
   assert_int_equal(r.sink->n_errors, 0);
   arena_free(r.arena);
@@ -321,9 +324,11 @@ static void precedence_is_as_documented(void **state) {
 
 static void reductions_reach_over_products_only(void **state) {
   (void)state;
-  assert_same_tree("fn f(a) { y[i] = sum(k) a[i, k] * 2 ** 3 + 1 }", "fn f(a) { y[i] = (sum(k) (a[i, k] * (2 ** 3))) + 1 }");
+  assert_same_tree("fn f(a) { y[i] = sum(k) a[i, k] * 2 ** 3 + 1 }",
+                   "fn f(a) { y[i] = (sum(k) (a[i, k] * (2 ** 3))) + 1 }");
   assert_same_tree("fn f(a) { y[i] = 2 * sum(k) a[k] // 2 < 3 }", "fn f(a) { y[i] = (2 * (sum(k) (a[k] // 2))) < 3 }");
-  assert_same_tree("fn f(a) { y[i] = sum(j) a[j] / sum(k) a[k] @ 3 }", "fn f(a) { y[i] = sum(j) (a[j] / (sum(k) (a[k] @ 3))) }");
+  assert_same_tree("fn f(a) { y[i] = sum(j) a[j] / sum(k) a[k] @ 3 }",
+                   "fn f(a) { y[i] = sum(j) (a[j] / (sum(k) (a[k] @ 3))) }");
   assert_same_tree("fn f(a) { y[i] = -sum(k) -a[k] * 2 }", "fn f(a) { y[i] = -(sum(k) ((-a[k]) * 2)) }");
   assert_same_tree("fn f(a) { y[i] = sum(j, k,) (a[j, k]) }", "fn f(a) { y[i] = sum(j, k) a[j, k] }");
 }
@@ -398,7 +403,8 @@ static void mistakes_are_worded(void **state) {
   assert_mistake("fn f(x) { x |> g + 1 }", "E0002", 1, 18, 1, "found '+', expected a statement or '}'");
   assert_mistake("fn f(x) {\n  g(x", "E0002", 2, 6, 0, "found the end of the file, expected ',' or ')'");
   assert_mistake("train m {}", "E0002", 1, 9, 1, "found '{', expected 'on'");
-  assert_mistake("fn f(x) { a.b = 1 }", "E0002", 1, 11, 3, "found 'a.b', expected a name without dots on the left of '='");
+  assert_mistake("fn f(x) { a.b = 1 }", "E0002", 1, 11, 3,
+                 "found 'a.b', expected a name without dots on the left of '='");
   assert_mistake("fn f(x) { c[0] = 1 }", "E0002", 1, 13, 1,
                  "found '0', expected the name of an index: a formula defines all elements at once");
   assert_mistake("fn f(x: float) { x }", "E0002", 1, 9, 5, "found 'float', expected a type: f32, i32 or bool");
@@ -412,18 +418,18 @@ static void independent_mistakes_are_all_found(void **state) {
   Parsed r = parse(
       "fn f(x) {\n"
       "  a = x +\n"
-      "  b = g(x\n"      // 3: '='
-      "  return }\n"     // 4
+      "  b = g(x\n"   // 3: '='
+      "  return }\n"  // 4
       "fn g(x) {\n"
-      "  y = )\n"        // 6
-      "  z = x ]\n"      // 7
+      "  y = )\n"           // 6
+      "  z = x ]\n"         // 7
       "  if x { w = , }\n"  // 8
       "  q = x\n"
       "}\n"
-      "const = 3\n"      // 11
+      "const = 3\n"  // 11
       "fn h(x) {\n"
       "  x\n"
-      "fn i(x) { x }\n"  // 14
+      "fn i(x) { x }\n"              // 14
       "train i on d { loss = }\n");  // 15
   static const uint32_t lines[] = {3, 4, 6, 7, 8, 11, 14, 15};
   assert_int_equal(r.sink->n_errors, sizeof lines / sizeof *lines);
@@ -464,10 +470,24 @@ static int tree_depth_errors(const char *open, size_t count, const char *middle,
 
 static void nesting_is_bounded(void **state) {
   (void)state;
-  static const struct { const char *open, *close; } forms[] = {
-      {"(", ")"}, {"[", "]"}, {"f(", ")"}, {"f(a, b = ", ")"}, {"a[", "]"}, {"-", ""}, {"not ", ""}, {"2 ** ", ""},
-      {"x + ", ""}, {"", " |> f"}, {"", "[0]"}, {"if x { ", " }"}, {"if x { 1 } else ", ""},
-      {"if x { for i in y { repeat 2 { z = ", " } } }"}, {"x or x and x == x + x * x ** (", ")"},
+  static const struct {
+    const char *open, *close;
+  } forms[] = {
+      {"(", ")"},
+      {"[", "]"},
+      {"f(", ")"},
+      {"f(a, b = ", ")"},
+      {"a[", "]"},
+      {"-", ""},
+      {"not ", ""},
+      {"2 ** ", ""},
+      {"x + ", ""},
+      {"", " |> f"},
+      {"", "[0]"},
+      {"if x { ", " }"},
+      {"if x { 1 } else ", ""},
+      {"if x { for i in y { repeat 2 { z = ", " } } }"},
+      {"x or x and x == x + x * x ** (", ")"},
   };
   for (size_t k = 0; k < sizeof forms / sizeof *forms; k++) {
     const char *middle = strstr(forms[k].open, "else") ? "if x { 1 }" : "x";
