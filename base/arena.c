@@ -55,9 +55,15 @@ void arena_free(Arena *arena) {
 
 size_t arena_bytes(const Arena *arena) { return arena->total; }
 
-static _Noreturn void arena_fail(Arena *arena, size_t bytes) {
+static _Noreturn void arena_fail(const Arena *arena, size_t bytes) {
   arena->guard->failed_bytes = bytes;
   longjmp(arena->guard->jump, 1);
+}
+
+Arena *arena_beside(const Arena *arena) {
+  Arena *beside = arena_new(arena->allocator, arena->guard);
+  if (!beside) arena_fail(arena, sizeof *beside);
+  return beside;
 }
 
 // A block that holds at least `payload` bytes. Blocks double, so a large arena has few of them.

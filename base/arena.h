@@ -30,6 +30,9 @@ typedef struct Arena Arena;
 
 // A new, empty arena; NULL only when even its header cannot be had. `guard` must outlive the arena.
 Arena *arena_new(const Allocator *allocator, Guard *guard);
+// A new, empty arena with the same allocator and guard, for work that leaves nothing behind: jumps to the guard when it
+// cannot be had.
+Arena *arena_beside(const Arena *arena);
 void arena_free(Arena *arena);  // NULL is allowed
 size_t arena_bytes(const Arena *arena);
 

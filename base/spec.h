@@ -49,7 +49,7 @@ typedef struct SourceSpec {  // a call of a source
   const char **files;
   int n_files;        // as written; relative to the .dl file's folder, or to --data
   const char *split;  // cifar10(dir, split): "train" or "test"; digits(split): likewise (disjoint); else NULL
-  int64_t count;      // digits: how many images
+  int64_t count;      // digits: how many images; 0: the source's own number
   uint64_t seed;      // digits
   const char *field;  // which of the source's fields: "image" or "label"; NULL: it has only one
   Span span;

@@ -26,6 +26,11 @@ void text_add_n(Text *text, const char *bytes, size_t length) {
   text->bytes[text->length] = 0;
 }
 
+void text_clear(Text *text) {
+  text->length = 0;
+  text->bytes[0] = '\0';
+}
+
 void text_add(Text *text, const char *string) { text_add_n(text, string, strlen(string)); }
 
 void text_vprintf(Text *text, const char *format, va_list args) {

@@ -9,6 +9,7 @@ typedef struct Text {
 } Text;
 
 Text text_new(Arena *arena);
+void text_clear(Text *text);  // empty again, its room kept
 void text_add(Text *text, const char *string);
 void text_add_n(Text *text, const char *bytes, size_t length);
 void text_printf(Text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -68,8 +68,7 @@ TrainBlock *program_train_block(const Program *program, int model);  // NULL whe
 bool blocks_is_hyper(const Decl *model, const char *name);
 const NamedValue *blocks_hyper(Program *program, const Decl *model, const TrainBlock *train, int *count);
 
-// ---- keys whose value is a call with options: sgd(lr = 0.1), every(epochs = 1), idx("file") (blocks_bind.c)
-// -----------
+// ---- keys whose value is a call with options: sgd(lr = 0.1), every(epochs = 1), idx("file") (blocks_bind.c) ---------
 
 typedef enum OptionKind {
   OPTION_NUMBER,  // number, within low..high
@@ -95,6 +94,7 @@ typedef struct OptionValue {
   const char *text;
   const char **files;
   int n_files;
+  bool is_list;  // of files: written as a list
 } OptionValue;
 
 // Binds a call's arguments (a bare name is a call without any) to rules in order, as a function's. False after
@@ -106,8 +106,7 @@ bool blocks_value(Program *program, Scope *scope, const char *what, const Expr *
 // The name that an expression calls or is: "adam" of adam(..) and of adam. NULL for anything else and for dotted paths.
 const char *blocks_head(const Expr *expr);
 
-// ---- expressions (blocks_expr.c)
-// --------------------------------------------------------------------------------------
+// ---- expressions (blocks_expr.c) ------------------------------------------------------------------------------------
 
 // Does the expression mention the name, as a value or as what it calls?
 bool expr_uses(const Expr *expr, const char *name);

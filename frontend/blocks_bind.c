@@ -35,6 +35,7 @@ static bool take_files(Program *p, const char *what, Value v, OptionValue *resul
   const Value *items = v.kind == VALUE_LIST ? v.items : &v;
   int n = v.kind == VALUE_LIST ? v.n : 1;
   bool ok = n > 0;
+  result->is_list = v.kind == VALUE_LIST;
   result->files = arena_array(p->arena, (size_t)(n > 0 ? n : 1), sizeof *result->files);
   for (int k = 0; k < n; k++) {
     ok &= items[k].kind == VALUE_STRING && items[k].text[0] != '\0';

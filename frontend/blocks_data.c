@@ -56,7 +56,7 @@ typedef struct SourceInfo {
   bool several;  // has splits train and test with fields image and label; else it is one field
 } SourceInfo;
 
-enum { SOURCE_FIELDS = 2, DIGITS_TRAIN = 10000, DIGITS_TEST = 2000 };
+enum { SOURCE_FIELDS = 2 };
 static const char *const source_fields[SOURCE_FIELDS] = {"image", "label"};
 static const char *const source_splits[] = {"train", "test"};
 
@@ -106,22 +106,30 @@ static Thing source_split(Reader *r, const SourceSpec *source) {
   return (Thing){.kind = THING_SPLIT, .split = {.fields = fields, .n_fields = SOURCE_FIELDS, .part = {.to = 1}}};
 }
 
-static int64_t digits_count(const char *split) { return strcmp(split, "test") == 0 ? DIGITS_TEST : DIGITS_TRAIN; }
-
 // The split of that name of a whole data set.
 static Thing whole_split(Reader *r, const Thing *whole, const char *split) {
   SourceSpec source = whole->source;
   source.split = split;
-  if (source.kind == SOURCE_DIGITS && source.count == 0) source.count = digits_count(split);
   return source_split(r, &source);
 }
 
+static bool ends_in(const char *text, const char *end) {
+  size_t length = strlen(text), tail = strlen(end);
+  return length >= tail && strcmp(text + length - tail, end) == 0;
+}
+
+// A folder holds both splits; files are one split, whatever they hold.
 static Thing cifar_thing(Reader *r, SourceSpec source, const OptionValue *values) {
+  bool files = values[0].is_list || ends_in(values[0].files[0], ".bin");
   source.files = values[0].files;
   source.n_files = values[0].n_files;
   source.split = values[1].text;
   if (source.split && !known_split(r, "cifar10", source.split, values[1].span)) return poison(r);
-  if (source.split || source.n_files > 1) return source_split(r, &source);
+  if (source.split && files) {
+    diag_error(r->p->sink, DIAG_E0155, values[1].span, "only a folder has splits; these are files");
+    return poison(r);
+  }
+  if (source.split || files) return source_split(r, &source);
   return (Thing){.kind = THING_WHOLE, .source = source};
 }
 
@@ -161,8 +169,7 @@ static Thing source_thing(Reader *r, const Expr *call, const SourceInfo *info) {
   return file_thing(r, info->name, source, values);
 }
 
-// ---- what an expression stands for
-// ------------------------------------------------------------------------------------
+// ---- what an expression stands for ----------------------------------------------------------------------------------
 
 static NamedThing *find_thing(Reader *r, const char *name) {
   for (size_t k = 0; k < r->n_things; k++)
@@ -226,8 +233,7 @@ static bool read_thing(Reader *r, const Expr *expr, Thing *thing) {
   return true;
 }
 
-// ---- fields
-// -----------------------------------------------------------------------------------------------------------
+// ---- fields ---------------------------------------------------------------------------------------------------------
 
 // The source inside a field's expression.
 typedef struct Leaf {
@@ -351,8 +357,7 @@ static Thing read_split(Reader *r, const Item *item) {
   return (Thing){.kind = THING_SPLIT, .split = split};
 }
 
-// ---- names in the block
-// -------------------------------------------------------------------------------------------------
+// ---- names in the block ---------------------------------------------------------------------------------------------
 
 static void add_thing(Reader *r, const Name *name, const Thing *thing) {
   if (find_thing(r, name->text) || scope_find(r->scope, name->text)) {
@@ -396,8 +401,7 @@ static void read_named(Reader *r, const Item *item) {
   scope_define(r->scope, name->text, name->span, elab_expr(r->p->values, r->scope, value));
 }
 
-// ---- split(from, fraction.., seed = 0)
-// ------------------------------------------------------------------------------------
+// ---- split(from, fraction.., seed = 0) ------------------------------------------------------------------------------
 
 typedef struct Cut {
   Thing from;
@@ -494,8 +498,7 @@ static void read_cuts(Reader *r, const Item *item) {
   }
 }
 
-// ---- the block
-// --------------------------------------------------------------------------------------------------------
+// ---- the block ------------------------------------------------------------------------------------------------------
 
 static void report_item(Reader *r, const Item *item) {
   const char *word = item->words ? item->words->text : NULL;

@@ -4,8 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-// ---- optimizer
-// ----------------------------------------------------------------------------------------------------------
+// ---- optimizer ------------------------------------------------------------------------------------------------------
 
 // Rules and defaults of every optimizer, from its row in optimizers.def.
 enum { MOST_OPTIONS = 5 };
@@ -136,8 +135,7 @@ Arg *train_optimizer_set(Arena *arena, const char *optimizer, const Arg *args, c
   return first;
 }
 
-// ---- schedule
-// -------------------------------------------------------------------------------------------------------------
+// ---- schedule -------------------------------------------------------------------------------------------------------
 
 static bool schedule_constant(Program *p, Scope *scope, const Expr *value, ScheduleSpec *spec) {
   *spec = (ScheduleSpec){.kind = SCHEDULE_CONSTANT};
@@ -202,8 +200,7 @@ static bool read_schedule(Program *p, Scope *scope, const Expr *value, TrainSpec
   return report_unknown(p, value, "schedule", names, SCHEDULES);
 }
 
-// ---- checkpoint
-// -------------------------------------------------------------------------------------------------------------
+// ---- checkpoint -----------------------------------------------------------------------------------------------------
 
 static bool read_checkpoint(Program *p, Scope *scope, const Expr *value, TrainSpec *spec) {
   static const OptionRule rules[] = {{"epochs", OPTION_WHOLE, false, 1, INFINITY},
@@ -224,8 +221,7 @@ static bool read_checkpoint(Program *p, Scope *scope, const Expr *value, TrainSp
   return true;
 }
 
-// ---- plain values
-// -----------------------------------------------------------------------------------------------------------
+// ---- plain values ---------------------------------------------------------------------------------------------------
 
 static bool read_whole(Program *p, Scope *scope, const Expr *value, const OptionRule *rule, int64_t *result) {
   OptionValue v;
@@ -270,8 +266,7 @@ static bool read_numerics(Program *p, Scope *scope, const Expr *value, TrainSpec
   return true;
 }
 
-// ---- the table
-// --------------------------------------------------------------------------------------------------------------
+// ---- the table ------------------------------------------------------------------------------------------------------
 
 static const TrainKey keys[] = {
     {"optimizer", read_optimizer}, {"schedule", read_schedule},

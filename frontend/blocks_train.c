@@ -26,8 +26,7 @@ static ItemRole role_of(const Item *item) {
 
 static const Name *item_names(const Item *item) { return item->targets ? item->targets : item->words; }
 
-// ---- what --set replaces
-// ----------------------------------------------------------------------------------------------
+// ---- what --set replaces --------------------------------------------------------------------------------------------
 
 static Item *copy_items(Arena *arena, const Item *items) {
   Item *first = NULL, **at = &first;
@@ -81,8 +80,7 @@ static void apply_setting(Program *p, Item **items, SettingValue *setting) {
   }
 }
 
-// ---- reading the items
-// ----------------------------------------------------------------------------------------------------
+// ---- reading the items ----------------------------------------------------------------------------------------------
 
 typedef struct Entry {
   const Item *item;
@@ -208,8 +206,7 @@ static void read_entry(Reader *r, int k) {
   }
 }
 
-// ---- names that nothing uses
-// --------------------------------------------------------------------------------------------
+// ---- names that nothing uses ----------------------------------------------------------------------------------------
 
 // Is the name used after entry k and before it gets another value?
 static bool used_after(const Reader *r, int k, const char *name) {
@@ -245,8 +242,7 @@ static bool report_unused_names(Reader *r) {
   return loss;
 }
 
-// ---- the block
-// --------------------------------------------------------------------------------------------------------
+// ---- the block ------------------------------------------------------------------------------------------------------
 
 static bool has_loss(const TrainBlock *block) {
   for (size_t k = 0; k < block->n_steps; k++)

@@ -12,7 +12,7 @@ Elab *elab_new(Arena *arena, DiagSink *sink, Globals *globals, const char *name,
   return e;
 }
 
-// ---- limits -------------------------------------------------------------------------------------------------------
+// ---- limits --------------------------------------------------------------------------------------------------------
 
 bool elab_enter(Elab *e, Span span) {
   if (++e->depth <= ELAB_MAX_DEPTH) return true;
@@ -30,7 +30,7 @@ bool elab_spend(Elab *e, int64_t steps, Span span) {
   return false;
 }
 
-// ---- reports ------------------------------------------------------------------------------------------------------
+// ---- reports -------------------------------------------------------------------------------------------------------
 
 bool elab_in_library(const Elab *e, Span span) {
   const Globals *library = e->globals->library ? e->globals->library : e->globals;
@@ -56,12 +56,13 @@ const char *elab_source_text(const Elab *e, Span span) {
   const Source *source = diag_source(e->sink, span.file);
   if (!source) return "";
   Text out = text_new(e->arena);
-  bool blank = false;
+  bool blank = false, quoted = false;
   for (uint32_t k = span.begin; k < span.end; k++) {
     char c = source->text[k];
-    if (c == '#')  // a comment ends with its line
-      while (k < span.end && source->text[k] != '\n') k++;
-    if (c == '#' || c == ' ' || c == '\t' || c == '\n' || c == '\r') {
+    if (c == '"') quoted = !quoted;
+    bool comment = c == '#' && !quoted;  // it ends with its line
+    while (comment && k < span.end && source->text[k] != '\n') k++;
+    if (comment || c == ' ' || c == '\t' || c == '\n' || c == '\r') {
       blank = true;
       continue;
     }
@@ -72,7 +73,7 @@ const char *elab_source_text(const Elab *e, Span span) {
   return out.bytes;
 }
 
-// ---- how shapes came about ------------------------------------------------------------------------------------------
+// ---- how shapes came about -----------------------------------------------------------------------------------------
 
 History *elab_history(Elab *e, const char *text, Span span, const Shape *shape, const History *before) {
   History *history = arena_alloc(e->arena, sizeof *history);
@@ -131,7 +132,7 @@ void elab_history_line(Elab *e, Diag *diag, Value tensor) {
   diag_line(e->sink, diag, DIAG_SHAPES, "%s", out.bytes);
 }
 
-// ---- models -------------------------------------------------------------------------------------------------------
+// ---- models --------------------------------------------------------------------------------------------------------
 
 Dim elab_batch(Elab *e, const char *name) {
   Graph *g = e->builder.graph;
@@ -223,7 +224,7 @@ Value elab_call_named(Elab *e, const char *name, const Value *args, int n_args, 
   return call_run(e, &call);
 }
 
-// ---- fields -------------------------------------------------------------------------------------------------------
+// ---- fields --------------------------------------------------------------------------------------------------------
 
 Value elab_field(Elab *e, const char *name, Span span) {
   Field *field = arena_alloc(e->arena, sizeof *field);

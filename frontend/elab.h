@@ -16,7 +16,7 @@ typedef struct Scope Scope;
 typedef struct Value Value;
 typedef struct Frame Frame;
 
-// ---- values -------------------------------------------------------------------------------------------------------
+// ---- values --------------------------------------------------------------------------------------------------------
 
 typedef enum ValueKind {
   VALUE_POISON,    // follows from a reported error
@@ -96,7 +96,7 @@ void value_print(const Elab *e, Value v, Text *out);
 // Equality of compile-time values, dimensions by structure. False where the kinds cannot be compared.
 bool value_equal(Value a, Value b, bool *equal);
 
-// ---- scopes -------------------------------------------------------------------------------------------------------
+// ---- scopes --------------------------------------------------------------------------------------------------------
 
 typedef struct Binding {
   const char *name;
@@ -120,7 +120,7 @@ Binding *scope_define(Scope *scope, const char *name, Span span, Value value);
 // `name = value`: replaces the name where an enclosing block has it, else defines it here.
 void scope_assign(Scope *scope, const char *name, Span span, Value value);
 
-// ---- declarations by name -----------------------------------------------------------------------------------------
+// ---- declarations by name ------------------------------------------------------------------------------------------
 
 typedef struct Global {
   const Decl *decl;
@@ -147,7 +147,7 @@ void globals_check(Globals *globals, DiagSink *sink);
 // The same of an expression that stands in no body (a block's), where `known` lists names that have a meaning there.
 void globals_check_expr(Globals *globals, DiagSink *sink, const Name *known, const Expr *expr);
 
-// ---- the elaborator -----------------------------------------------------------------------------------------------
+// ---- the elaborator ------------------------------------------------------------------------------------------------
 
 typedef struct NamedValue {
   const char *name;
@@ -204,13 +204,12 @@ Value elab_field_as(Elab *e, Field *field, DType type, const Shape *shape, Span 
 // The batch dimension: the graph's first symbol, made with this name where there is none yet.
 Dim elab_batch(Elab *e, const char *name);
 
-// ---- for formulas and blocks --------------------------------------------------------------------------------------
+// ---- for formulas and blocks ---------------------------------------------------------------------------------------
 
 // Compile-time values of an expression; false after reporting (E0106 where it is no such value).
 bool elab_int(Elab *e, Scope *scope, const Expr *expr, int64_t *result);
 bool elab_dim(Elab *e, Scope *scope, const Expr *expr, Dim *result);  // a number, or the batch
 bool elab_bool(Elab *e, Scope *scope, const Expr *expr, bool *result);
-bool elab_number(Elab *e, Scope *scope, const Expr *expr, double *result);
 
 // The nearest value of a name: local, then const, function, model, initialiser, option word. Poison after reporting
 // E0100 with a suggestion.

@@ -8,7 +8,7 @@
 
 static const char *callee(const Call *call) { return call->decl->name->text; }
 
-// ---- which argument is which parameter ------------------------------------------------------------------------------
+// ---- which argument is which parameter -----------------------------------------------------------------------------
 
 static int count_params(const Decl *decl) {
   int n = 0;
@@ -118,7 +118,7 @@ static bool nothing_missing(Elab *e, const Call *call, const CallArg *const *slo
   return false;
 }
 
-// ---- types --------------------------------------------------------------------------------------------------------
+// ---- types ---------------------------------------------------------------------------------------------------------
 
 static bool is_free(Elab *e, Scope *scope, const TypeDim *d) {
   if (d->kind != TYPE_DIM_EXPR || d->value->kind != EXPR_PATH || d->value->path->next) return false;
@@ -276,7 +276,7 @@ Value bind_type(Elab *e, Scope *scope, const Type *type, Value v, Span span, con
   return value_poison();
 }
 
-// ---- the whole signature --------------------------------------------------------------------------------------------
+// ---- the whole signature -------------------------------------------------------------------------------------------
 
 static void bind_value(Elab *e, const Call *call, Scope *scope, const Param *p, Value v, Span span) {
   const char *name = p->name->text;

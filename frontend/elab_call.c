@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-// ---- the call tree --------------------------------------------------------------------------------------------------
+// ---- the call tree -------------------------------------------------------------------------------------------------
 
 static Taken *find_taken(const Frame *frame, const char *name) {
   for (Taken *t = frame->taken; t; t = t->next)
@@ -46,7 +46,7 @@ const char *frame_child(Elab *e, const char *name, const Name *as) {
   return clash && !clash->count ? frame_child(e, name, NULL) : join_path(e, numbered);
 }
 
-// ---- frames ---------------------------------------------------------------------------------------------------------
+// ---- frames --------------------------------------------------------------------------------------------------------
 
 static bool may_call(Elab *e, const Call *call) {
   int depth = 0;
@@ -85,7 +85,7 @@ static Frame *push_frame(Elab *e, const Call *call) {
   return frame;
 }
 
-// ---- results --------------------------------------------------------------------------------------------------------
+// ---- results -------------------------------------------------------------------------------------------------------
 
 static Value check_results(Elab *e, const Call *call, Scope *scope, Value v) {
   const Type *types = call->decl->results;
@@ -177,8 +177,7 @@ Value call_run(Elab *e, const Call *call) {
   return v;
 }
 
-// ---- what a head means
-// ------------------------------------------------------------------------------------------------
+// ---- what a head means ---------------------------------------------------------------------------------------------
 
 // The nearest function or layer of a name; other values do not hide it.
 static const Value *local_callable(Scope *scope, const char *name) {
@@ -224,8 +223,7 @@ void elab_report_unknown_function(DiagSink *sink, Globals *globals, const Name *
     diag_error(sink, DIAG_E0101, name->span, "unknown function '%s'", name->text);
 }
 
-// ---- calls in the text
-// ------------------------------------------------------------------------------------------------
+// ---- calls in the text ---------------------------------------------------------------------------------------------
 
 typedef struct Given {  // evaluated arguments
   CallArg *args;

@@ -25,8 +25,7 @@ typedef struct Check {
 static void check_expr(Check *c, const Expr *expr);
 static void check_block(Check *c, const Stmt *body, bool has_value);
 
-// ---- names
-// --------------------------------------------------------------------------------------------------------------
+// ---- names ---------------------------------------------------------------------------------------------------------
 
 static Word *find_word(const Check *c, const char *name) {
   for (Word *w = c->words; w; w = w->next)
@@ -96,8 +95,7 @@ static void use_placeholders(const Check *c, const char *text) {
     use_word(c, arena_strndup(c->arena, name, length));
 }
 
-// ---- expressions
-// ----------------------------------------------------------------------------------------------------------
+// ---- expressions ---------------------------------------------------------------------------------------------------
 
 static void check_list(Check *c, const Expr *list) {
   for (; list; list = list->next) check_expr(c, list);
@@ -175,8 +173,7 @@ static void check_expr(Check *c, const Expr *expr) {
   }
 }
 
-// ---- statements
-// -----------------------------------------------------------------------------------------------------------
+// ---- statements ----------------------------------------------------------------------------------------------------
 
 static const Stmt *last_of(const Stmt *body) {
   while (body && body->next) body = body->next;
@@ -254,8 +251,7 @@ static void check_block(Check *c, const Stmt *body, bool has_value) {
   for (const Stmt *stmt = body; stmt; stmt = stmt->next) check_stmt(c, stmt, has_value && !stmt->next);
 }
 
-// ---- declarations
-// ---------------------------------------------------------------------------------------------------------
+// ---- declarations --------------------------------------------------------------------------------------------------
 
 // Every name that the body assigns or declares, wherever.
 static void collect(Check *c, const Stmt *body) {

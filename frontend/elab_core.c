@@ -14,8 +14,13 @@ typedef struct Core {  // one call of a primitive
   Op op;
 } Core;
 
-static Value fail(const Core *c, DiagCode code, const char *format, const char *a, const char *b) {
-  Diag *diag = elab_error(c->e, code, c->span, format, a, b);
+// Reports a mistake with the history of what the user's call was given.
+__attribute__((format(printf, 3, 4))) static Value fail(const Core *c, DiagCode code, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  const char *message = arena_vprintf(c->e->arena, format, args);
+  va_end(args);
+  Diag *diag = elab_error(c->e, code, c->span, "%s", message);
   elab_history_line(c->e, diag, c->e->frame->subject);
   return value_poison();
 }
@@ -30,8 +35,7 @@ static const Shape *shape_of(const Core *c, int k) { return elab_shape(c->e, c->
 static Value tensor(const Core *c, NodeId node) { return elab_tensor(c->e, node, &c->arg[0]); }
 static bool is_number(Value v) { return v.kind == VALUE_INT || v.kind == VALUE_FLOAT; }
 
-// ---- pointwise
-// ----------------------------------------------------------------------------------------------------------
+// ---- pointwise -----------------------------------------------------------------------------------------------------
 
 static Value unary_number(const Core *c) {
   Value v = c->arg[0];
@@ -51,8 +55,7 @@ static Value core_unary(const Core *c) {
   if (v.kind != VALUE_TENSOR && !is_tensor(c, 0)) return value_poison();
   DType type = elab_dtype(c->e, v);
   if (type == DT_BOOL || (type == DT_I32 && op_info(c->op)->types == OPT_F_F))
-    return fail(c, DIAG_E0116, "an f32 tensor is needed, but this is %s; f32(...) converts", value_describe(c->e, v),
-                "");
+    return fail(c, DIAG_E0116, "an f32 tensor is needed, but this is %s; f32(...) converts", value_describe(c->e, v));
   return elab_tensor(c->e, build_unary(&c->e->builder, c->op, v.node), &v);
 }
 
@@ -64,39 +67,46 @@ static Value core_extreme(const Core *c) {
   return larger.boolean == (c->op == OP_max) ? b : a;
 }
 
+// The branches of a select meet in f32 as soon as one of them is.
+static bool branches_are_integers(const Core *c) {
+  for (int k = 1; k <= 2; k++) {
+    Value v = c->arg[k];
+    if (v.kind == VALUE_FLOAT || (v.kind == VALUE_TENSOR && elab_dtype(c->e, v) == DT_F32)) return false;
+  }
+  return true;
+}
+
+static NodeId branch_node(const Core *c, Value v, DType type) {
+  NodeId node = elab_node(c->e, v, type == DT_I32, c->span);
+  if (node == NODE_NONE || graph_node(c->e->builder.graph, node)->type == type) return node;
+  if (graph_node(c->e->builder.graph, node)->type == DT_I32) return build_unary(&c->e->builder, OP_to_f32, node);
+  fail(c, DIAG_E0116, "the values must be numbers, but this is %s", value_describe(c->e, v));
+  return NODE_NONE;
+}
+
 static Value core_select(const Core *c) {
   if (c->arg[0].kind == VALUE_BOOL) return c->arg[0].boolean ? c->arg[1] : c->arg[2];
   if (!is_tensor(c, 0)) return value_poison();
   if (elab_dtype(c->e, c->arg[0]) != DT_BOOL)
-    return fail(c, DIAG_E0116, "the condition must be bool, but it is %s", value_describe(c->e, c->arg[0]), "");
-  // The branches meet as operands of + do; adding nothing to each gives both that type.
-  bool integers = true;
-  for (int k = 1; k <= 2; k++) {
-    if (c->arg[k].kind == VALUE_FLOAT) integers = false;
-    if (c->arg[k].kind == VALUE_TENSOR && elab_dtype(c->e, c->arg[k]) == DT_F32) integers = false;
-  }
+    return fail(c, DIAG_E0116, "the condition must be bool, but it is %s", value_describe(c->e, c->arg[0]));
+  DType type = branches_are_integers(c) ? DT_I32 : DT_F32;
   NodeId node[3] = {c->arg[0].node, NODE_NONE, NODE_NONE};
   Shape shape = *shape_of(c, 0);
-  for (int k = 1; k <= 2; k++) {
-    node[k] = elab_node(c->e, c->arg[k], integers, c->span);
+  for (int k = 1; k < 3; k++) {
+    node[k] = branch_node(c, c->arg[k], type);
     if (node[k] == NODE_NONE) return value_poison();
-    DType type = graph_node(c->e->builder.graph, node[k])->type;
-    if (type == DT_BOOL) return fail(c, DIAG_E0116, "the values must be numbers, not bool%s%s", "", "");
-    if (!integers && type == DT_I32) node[k] = build_unary(&c->e->builder, OP_to_f32, node[k]);
-    const Shape own = graph_node(c->e->builder.graph, node[k])->shape;
-    Shape wider;
-    if (!elab_broadcast_shape(&shape, &own, &wider))
-      return fail(c, DIAG_E0201, "the shapes %s and %s do not fit", elab_shape_text(c->e, &shape),
+    const Shape before = shape, own = graph_node(c->e->builder.graph, node[k])->shape;
+    if (!elab_broadcast_shape(&before, &own, &shape))
+      return fail(c, DIAG_E0201, "the shapes %s and %s do not fit", elab_shape_text(c->e, &before),
                   elab_shape_text(c->e, &own));
-    shape = wider;
   }
+  if (!elab_fits(c->e, &shape, c->span)) return value_poison();
   for (int k = 0; k < 3; k++)
     if (graph_node(c->e->builder.graph, node[k])->shape.rank) node[k] = elab_broadcast(c->e, node[k], &shape, c->span);
   return elab_tensor(c->e, build_select(&c->e->builder, node[0], node[1], node[2]), &c->arg[1]);
 }
 
-// ---- sizes
-// --------------------------------------------------------------------------------------------------------------
+// ---- sizes ---------------------------------------------------------------------------------------------------------
 
 static Value core_rank(const Core *c) { return is_tensor(c, 0) ? value_int(shape_of(c, 0)->rank) : value_poison(); }
 
@@ -111,7 +121,7 @@ static Value core_shape(const Core *c) {
 static Value core_len(const Core *c) {
   Value v = c->arg[0];
   if (v.kind == VALUE_LIST) return value_int(v.n);
-  return fail(c, DIAG_E0105, "a list is needed, but this is %s", value_describe(c->e, v), "");
+  return fail(c, DIAG_E0105, "a list is needed, but this is %s", value_describe(c->e, v));
 }
 
 // A list argument of sizes; false after reporting.
@@ -127,7 +137,7 @@ static bool sizes(const Core *c, int k, Shape *shape) {
     else
       fits = false;
   }
-  if (!fits) fail(c, DIAG_E0208, "a list of up to 8 sizes is needed, but this is %s", value_describe(c->e, list), "");
+  if (!fits) fail(c, DIAG_E0208, "a list of up to 8 sizes is needed, but this is %s", value_describe(c->e, list));
   return fits;
 }
 
@@ -162,19 +172,19 @@ static Value core_reshape(const Core *c) {
   return tensor(c, build_reshape(&c->e->builder, c->arg[0].node, &shape));
 }
 
-// ---- axes
-// ---------------------------------------------------------------------------------------------------------------
+// ---- axes ----------------------------------------------------------------------------------------------------------
 
 static bool mark_axis(const Core *c, Value axis, int rank, bool *marked) {
-  bool fits = axis.kind == VALUE_INT && axis.integer >= -rank && axis.integer < rank;
-  int k = fits ? (int)(axis.integer < 0 ? axis.integer + rank : axis.integer) : 0;
-  if (!fits || marked[k]) {
-    fail(c, DIAG_E0208, fits ? "axis %s stands twice" : "%s is no axis of %s", value_describe(c->e, axis),
-         value_describe(c->e, c->arg[0]));
+  const char *name = value_describe(c->e, axis);
+  if (axis.kind != VALUE_INT || axis.integer < -rank || axis.integer >= rank) {
+    fail(c, DIAG_E0208, "%s is no axis of %s", name, value_describe(c->e, c->arg[0]));
     return false;
   }
+  int k = (int)(axis.integer < 0 ? axis.integer + rank : axis.integer);
+  if (marked[k]) fail(c, DIAG_E0208, "axis %lld stands twice", (long long)axis.integer);
+  bool fresh = !marked[k];
   marked[k] = true;
-  return true;
+  return fresh;
 }
 
 // The axes that an argument names: one, a list, a range, or `all`.
@@ -224,20 +234,19 @@ static Value core_reduce(const Core *c) {
   Combine combine = combine_of(c->arg[1].text);
   if (!is_tensor(c, 0) || !axes(c, 2, reduced)) return value_poison();
   if (c->arg[3].kind != VALUE_BOOL)
-    return fail(c, DIAG_E0105, "'keep' must be true or false, but it is %s", value_describe(c->e, c->arg[3]), "");
+    return fail(c, DIAG_E0105, "'keep' must be true or false, but it is %s", value_describe(c->e, c->arg[3]));
   bool any = false, position = combine == COMBINE_ARGMAX || combine == COMBINE_ARGMIN;
   for (int d = 0; d < shape_of(c, 0)->rank; d++) any |= reduced[d];
   if (position && !positions_fit(c, reduced))
-    return fail(c, DIAG_E0205, "%s has more places than an i32 can number%s", value_describe(c->e, c->arg[0]), "");
-  if (position && !any)
-    return fail(c, DIAG_E0208, "%s has no axis to choose along%s", value_describe(c->e, c->arg[0]), "");
+    return fail(c, DIAG_E0205, "%s has more places than an i32 can number", value_describe(c->e, c->arg[0]));
+  if (position && !any) return fail(c, DIAG_E0208, "%s has no axis to choose along", value_describe(c->e, c->arg[0]));
   Value x = c->arg[0];
   if (elab_dtype(c->e, x) == DT_BOOL && combine == COMBINE_SUM) x = elab_convert(c->e, x, DT_I32, c->span);
   if (elab_dtype(c->e, x) == DT_BOOL)
-    return fail(c, DIAG_E0116, "numbers are needed, but this is %s", value_describe(c->e, x), "");
+    return fail(c, DIAG_E0116, "numbers are needed, but this is %s", value_describe(c->e, x));
   for (int d = 0; d < shape_of(c, 0)->rank; d++)
     if (reduced[d] && combine != COMBINE_SUM && combine != COMBINE_PROD && shape_of(c, 0)->dim[d].scale == 0)
-      return fail(c, DIAG_E0208, "%s has no elements to choose from", value_describe(c->e, x), "");
+      return fail(c, DIAG_E0208, "%s has no elements to choose from", value_describe(c->e, x));
   return tensor(c, build_reduce(&c->e->builder, combine, x.node, reduced, c->arg[3].boolean));
 }
 
@@ -249,12 +258,11 @@ static Value core_count(const Core *c) {
   Dim count;
   for (int d = 0; d < shape_of(c, 0)->rank; d++)
     if (reduced[d]) shape.dim[shape.rank++] = shape_of(c, 0)->dim[d];
-  if (!shape_elements(&shape, &count)) return fail(c, DIAG_E0205, "the sizes are too large%s%s", "", "");
+  if (!shape_elements(&shape, &count)) return fail(c, DIAG_E0205, "the sizes are too large");
   return value_dim(count);
 }
 
-// ---- moving
-// -------------------------------------------------------------------------------------------------------------
+// ---- moving --------------------------------------------------------------------------------------------------------
 
 static Value core_transpose(const Core *c) {
   int rank, order[IR_MAX_RANK];
@@ -286,7 +294,7 @@ static bool parts_fit(const Core *c, const Value *first, const Value *part, int 
 static Value core_concat(const Core *c) {
   Value list = c->arg[0];
   if (list.kind != VALUE_LIST || !list.n)
-    return fail(c, DIAG_E0105, "a list of tensors is needed, but this is %s", value_describe(c->e, list), "");
+    return fail(c, DIAG_E0105, "a list of tensors is needed, but this is %s", value_describe(c->e, list));
   NodeId *in = arena_array(c->e->arena, (size_t)list.n, sizeof *in);
   int64_t total = 0;
   int axis = 0;
@@ -295,7 +303,7 @@ static Value core_concat(const Core *c) {
     if (!is_tensor(&part, 0) || (k == 0 && !one_axis(&part, 1, &axis))) return value_poison();
     if (!parts_fit(c, &list.items[0], &list.items[k], axis)) return value_poison();
     if (!checked_add(total, elab_shape(c->e, list.items[k])->dim[axis].scale, &total))
-      return fail(c, DIAG_E0205, "the sizes are too large%s%s", "", "");
+      return fail(c, DIAG_E0205, "the sizes are too large");
     in[k] = list.items[k].node;
   }
   Shape whole = *elab_shape(c->e, list.items[0]);
@@ -312,7 +320,7 @@ static Value core_slice(const Core *c) {
   int64_t start = c->arg[2].integer, count = c->arg[3].integer;
   bool whole = c->arg[2].kind == VALUE_INT && c->arg[3].kind == VALUE_INT && dim_is_const(size);
   if (!whole || start < 0 || count < 0 || start > size.scale - count)
-    return fail(c, DIAG_E0208, "this part is not inside %s%s", value_describe(c->e, c->arg[0]), "");
+    return fail(c, DIAG_E0208, "this part is not inside %s", value_describe(c->e, c->arg[0]));
   return tensor(c, build_slice(&c->e->builder, c->arg[0].node, axis, start, count, 1));
 }
 
@@ -329,7 +337,7 @@ static Value core_pad(const Core *c) {
     bool fits = before.rank == rank && after.rank == rank && before.dim[d].scale >= 0 && after.dim[d].scale >= 0;
     fits = fits && checked_add(before.dim[d].scale, after.dim[d].scale, &total);
     if (!fits || (total && !dim_is_const(size)) || !checked_add(total, size.scale, &total))
-      return fail(c, DIAG_E0208, "%s cannot be padded so%s", value_describe(c->e, c->arg[0]), "");
+      return fail(c, DIAG_E0208, "%s cannot be padded so", value_describe(c->e, c->arg[0]));
     low[d] = before.dim[d].scale;
     high[d] = after.dim[d].scale;
     padded.dim[d] = (Dim){total, size.symbol};
@@ -358,8 +366,7 @@ static Value core_gather(const Core *c) {
   return tensor(c, build_gather(&c->e->builder, c->arg[0].node, c->arg[1].node));
 }
 
-// ---- random numbers and networks
-// ------------------------------------------------------------------------------------------
+// ---- random numbers and networks -----------------------------------------------------------------------------------
 
 static bool stream_taken(const Elab *e, const char *name) {
   for (size_t k = 0; k < e->n_streams; k++)
@@ -385,7 +392,7 @@ static Value core_params(const Core *c) {
   Elab *e = c->e;
   Value net = c->arg[0];
   if (net.kind != VALUE_FUNCTION || net.decl->kind != DECL_MODEL)
-    return fail(c, DIAG_E0105, "the name of a network is needed, but this is %s", value_describe(e, net), "");
+    return fail(c, DIAG_E0105, "the name of a network is needed, but this is %s", value_describe(e, net));
   const char *prefix = arena_printf(e->arena, "%s.", net.decl->name->text);
   Value *items = arena_array(e->arena, (size_t)e->params.n_items, sizeof *items);
   int n = 0, of_net = 0;
@@ -394,7 +401,7 @@ static Value core_params(const Core *c) {
     of_net++;
     if (e->params.items[k].decay) items[n++] = elab_tensor(e, e->param_nodes[k], NULL);
   }
-  if (!of_net) return fail(c, DIAG_E0105, "'%s' has no parameters here; call it before%s", net.decl->name->text, "");
+  if (!of_net) return fail(c, DIAG_E0105, "'%s' has no parameters here; call it before", net.decl->name->text);
   return (Value){.kind = VALUE_LIST, .items = items, .n = n};
 }
 
@@ -423,8 +430,7 @@ static Value core_text(const Core *c) {
   return value_string(out.bytes);
 }
 
-// ---- the table
-// ------------------------------------------------------------------------------------------------------------
+// ---- the table -----------------------------------------------------------------------------------------------------
 
 typedef struct CoreRow {
   const char *name;

@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-// ---- names
-// ------------------------------------------------------------------------------------------------------------
+// ---- names ---------------------------------------------------------------------------------------------------------
 
 static Value const_value(Elab *e, Global *global, const Name *name) {
   if (global->state == GLOBAL_DONE) return global->value;
@@ -15,7 +14,7 @@ static Value const_value(Elab *e, Global *global, const Name *name) {
   global->state = GLOBAL_BUSY;
   size_t nodes = e->builder.graph->n_nodes;
   Value v = elab_expr(e, NULL, global->decl->value);
-  if (e->builder.graph->n_nodes > nodes || v.kind == VALUE_TENSOR || v.kind == VALUE_TUPLE) {
+  if (e->builder.graph->n_nodes > nodes || v.kind == VALUE_LAYER || v.kind == VALUE_TUPLE) {
     if (!value_is_poison(v))
       elab_error(e, DIAG_E0106, global->decl->value->span, "a const is a compile-time value, but this is %s",
                  value_describe(e, v));
@@ -79,8 +78,7 @@ static Value path_value(Elab *e, Scope *scope, const Expr *expr) {
   return value_poison();
 }
 
-// ---- lists
-// --------------------------------------------------------------------------------------------------------------
+// ---- lists ---------------------------------------------------------------------------------------------------------
 
 static Value list_value(Elab *e, Scope *scope, const Expr *expr) {
   int n = 0;
@@ -117,8 +115,7 @@ static Value index_value_of(Elab *e, Scope *scope, const Expr *expr) {
   return value_poison();
 }
 
-// ---- operators
-// ------------------------------------------------------------------------------------------------------------
+// ---- operators -----------------------------------------------------------------------------------------------------
 
 static bool logic_shortcut(AstOp op, Value a, Value *result) {
   bool decided = a.kind == VALUE_BOOL && ((op == AST_AND && !a.boolean) || (op == AST_OR && a.boolean));
@@ -165,8 +162,7 @@ static Value operator_value(Elab *e, Scope *scope, const Expr *expr) {
   return v;
 }
 
-// ---- expressions
-// ------------------------------------------------------------------------------------------------------------
+// ---- expressions ---------------------------------------------------------------------------------------------------
 
 static Value pipe_value(Elab *e, Scope *scope, const Expr *expr) {
   Value piped = elab_expr(e, scope, expr->a);
@@ -224,8 +220,7 @@ Value elab_expr(Elab *e, Scope *scope, const Expr *expr) {
   return v;
 }
 
-// ---- compile-time values for others
-// -------------------------------------------------------------------------------------------
+// ---- compile-time values for others --------------------------------------------------------------------------------
 
 static bool not_a(Elab *e, const char *what, Value v, Span span) {
   if (value_is_poison(v)) return false;
@@ -260,12 +255,5 @@ bool elab_bool(Elab *e, Scope *scope, const Expr *expr, bool *result) {
   Value v = elab_expr(e, scope, expr);
   if (v.kind != VALUE_BOOL) return not_a(e, "true or false", v, expr->span);
   *result = v.boolean;
-  return true;
-}
-
-bool elab_number(Elab *e, Scope *scope, const Expr *expr, double *result) {
-  Value v = elab_expr(e, scope, expr);
-  if (v.kind != VALUE_INT && v.kind != VALUE_FLOAT) return not_a(e, "a number", v, expr->span);
-  *result = v.kind == VALUE_INT ? (double)v.integer : v.number;
   return true;
 }

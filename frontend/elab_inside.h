@@ -3,7 +3,7 @@
 #include "elab.h"
 
 enum {
-  ELAB_MAX_DEPTH = 600,      // of nested expressions, blocks and calls together
+  ELAB_MAX_DEPTH = 500,      // of nested expressions, blocks and calls together
   ELAB_MAX_CALLS = 64,       // of calls inside calls
   ELAB_MAX_STEPS = 1000000,  // statements run, loops included, and items of lists made
   ELAB_MAX_NODES = 1000000,  // of one graph
@@ -51,7 +51,7 @@ struct Layer {
   Call call;
 };
 
-// ---- elab.c -------------------------------------------------------------------------------------------------------
+// ---- elab.c --------------------------------------------------------------------------------------------------------
 bool elab_enter(Elab *e, Span span);  // counts nesting; false after reporting E0005. Leave with e->depth--
 // Counts so many steps: statements run, items of lists made. False after reporting E0117.
 bool elab_spend(Elab *e, int64_t steps, Span span);
@@ -63,11 +63,11 @@ bool elab_element_type(Elab *e, const Type *type, DType *result);  // false afte
 Value elab_field_tensor(Elab *e, const Field *field);              // of a field that has its type
 History *elab_history(Elab *e, const char *text, Span span, const Shape *shape, const History *before);
 
-// ---- elab_shape.c -------------------------------------------------------------------------------------------------
+// ---- elab_shape.c --------------------------------------------------------------------------------------------------
 bool elab_fits(Elab *e, const Shape *shape, Span span);  // false after reporting that no tensor can have this shape
 Value elab_shaped_expr(Elab *e, Scope *scope, const Expr *expr);  // a : [dims]
 
-// ---- elab_call.c --------------------------------------------------------------------------------------------------
+// ---- elab_call.c ---------------------------------------------------------------------------------------------------
 Value elab_call_expr(Elab *e, Scope *scope, const Expr *expr, const Value *piped, Span piped_span);
 Value elab_layer_expr(Elab *e, Scope *scope, const Expr *expr);
 Value call_run(Elab *e, const Call *call);
@@ -76,7 +76,7 @@ bool frame_take(Elab *e, const char *name, Span span);  // false after reporting
 // The path of a call of `name` in the current frame: numbered, or with its own name. NULL after reporting.
 const char *frame_child(Elab *e, const char *name, const Name *as);
 
-// ---- elab_bind.c: arguments meet a signature ------------------------------------------------------------------------
+// ---- elab_bind.c: arguments meet a signature -----------------------------------------------------------------------
 // Fills the callee's scope from the arguments; false after reporting.
 bool bind_arguments(Elab *e, const Call *call, Scope *scope);
 // Value against a type of a signature; binds its free dimensions in scope. `what` names it: "conv2d: 'x'".
@@ -86,19 +86,19 @@ void bind_hyper(Elab *e, Scope *scope, const Decl *model, const Param *p);
 // "its options are lr, mu": for reports.
 const char *bind_option_list(Elab *e, const Decl *decl);
 
-// ---- elab_fold.c ----------------------------------------------------------------------------------------------------
+// ---- elab_fold.c ---------------------------------------------------------------------------------------------------
 // Folds compile-time operands (poison after reporting); false where the operator needs nodes or does not apply.
 bool elab_fold(Elab *e, AstOp op, Value a, Value b, Span span, Value *result);
 
-// ---- elab_ops.c -----------------------------------------------------------------------------------------------------
+// ---- elab_ops.c ----------------------------------------------------------------------------------------------------
 Value elab_pointwise(Elab *e, Op op, AstOp like, Value a, Value b, Span span);
 Value elab_matmul(Elab *e, Value a, Value b, Span span);
 void elab_report_open_field(Elab *e, const Field *field, Span span);  // E0231
 
-// ---- elab_core.c --------------------------------------------------------------------------------------------------
+// ---- elab_core.c ---------------------------------------------------------------------------------------------------
 Value core_call(Elab *e, const char *name, const CallArg *args, int n_args, Span span);
 
-// ---- elab_words.c ---------------------------------------------------------------------------------------------------
+// ---- elab_words.c --------------------------------------------------------------------------------------------------
 bool elab_comes_later(const char *name);  // a library function that this version does not have
 bool elab_option_word(const char *name);
 const char *const *elab_option_words(size_t *count);
@@ -108,13 +108,13 @@ const char *elab_interpolate(Elab *e, Scope *scope, const char *text, Span span)
 const char *text_placeholder(const char *text, size_t *skip, size_t *length);
 Value elab_convert(Elab *e, Value v, DType type, Span span);
 
-// ---- elab_init.c --------------------------------------------------------------------------------------------------
+// ---- elab_init.c ---------------------------------------------------------------------------------------------------
 bool init_by_name(const char *name, Value *init);  // without arguments
 bool init_is_name(const char *name);
 Value init_call(Elab *e, const char *name, const CallArg *args, int n_args, Span span);
 // What a declaration's `= value` says; false after reporting.
 bool init_from_value(Elab *e, Value v, Span span, Init *init);
 
-// ---- elab_stmt.c --------------------------------------------------------------------------------------------------
+// ---- elab_stmt.c ---------------------------------------------------------------------------------------------------
 bool elab_if(Elab *e, Scope *scope, const Expr *condition, const Stmt *body, const Stmt *orelse, Value *result);
 bool elab_assigns(const Stmt *body, const char *name);  // does every way through the block assign it?

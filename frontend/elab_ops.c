@@ -7,8 +7,7 @@
 
 #include "checked.h"
 
-// ---- values as nodes
-// ----------------------------------------------------------------------------------------------------
+// ---- values as nodes -----------------------------------------------------------------------------------------------
 
 Value elab_tensor(Elab *e, NodeId node, const Value *from) {
   (void)e;
@@ -56,8 +55,7 @@ void elab_report_open_field(Elab *e, const Field *field, Span span) {
   diag_line(e->sink, diag, DIAG_NOTE, "a field's first use must say what it is: a model's input, a loss, a comparison");
 }
 
-// ---- operators on tensors
-// ---------------------------------------------------------------------------------------------------
+// ---- operators on tensors ------------------------------------------------------------------------------------------
 
 typedef enum Element {
   ELEMENT_INT,
@@ -250,8 +248,7 @@ Value elab_unary(Elab *e, AstOp op, Value a, Span span) {
   return value_poison();
 }
 
-// ---- matrix product
-// -----------------------------------------------------------------------------------------------------------
+// ---- matrix product ------------------------------------------------------------------------------------------------
 
 // c[batch.., i, j] = sum(k) a[batch.., i, k] * b[batch.., k, j]; a vector has no i (or j).
 typedef struct Product {

@@ -32,7 +32,7 @@ bool elab_fits(Elab *e, const Shape *shape, Span span) {
   return false;
 }
 
-// ---- broadcasting -------------------------------------------------------------------------------------------------
+// ---- broadcasting --------------------------------------------------------------------------------------------------
 
 static bool is_one(Dim d) { return dim_is_const(d) && d.scale == 1; }
 
@@ -61,7 +61,7 @@ NodeId elab_broadcast(Elab *e, NodeId node, const Shape *shape, Span span) {
   return NODE_NONE;
 }
 
-// ---- shape comments -----------------------------------------------------------------------------------------------
+// ---- shape comments ------------------------------------------------------------------------------------------------
 
 static bool comment_shape(Elab *e, Scope *scope, const Expr *items, Shape *shape) {
   *shape = (Shape){0};

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-// ---- assignments ----------------------------------------------------------------------------------------------------
+// ---- assignments ---------------------------------------------------------------------------------------------------
 
 static bool is_model_body(const Frame *frame) {
   return frame->decl && frame->decl->kind == DECL_MODEL && !frame->caller->decl;
@@ -80,8 +80,7 @@ static Value run_return(Elab *e, Scope *scope, const Stmt *stmt) {
   return poisoned ? value_poison() : (Value){.kind = VALUE_TUPLE, .items = items, .n = n};
 }
 
-// ---- parameters and states
-// --------------------------------------------------------------------------------------------
+// ---- parameters and states -----------------------------------------------------------------------------------------
 
 // A parameter's or state's shape: every size known and at least 1.
 static bool declared_shape(Elab *e, Scope *scope, const Type *type, Shape *shape) {
@@ -211,8 +210,7 @@ static void run_update(Elab *e, Scope *scope, const Stmt *stmt) {
   scope_assign(scope, name->text, name->span, elab_tensor(e, node, NULL));
 }
 
-// ---- control flow
-// -----------------------------------------------------------------------------------------------------
+// ---- control flow --------------------------------------------------------------------------------------------------
 
 static bool stmt_assigns(const Stmt *stmt, const char *name) {
   if (stmt->kind == STMT_IF) return stmt->orelse && elab_assigns(stmt->body, name) && elab_assigns(stmt->orelse, name);
@@ -294,8 +292,7 @@ static bool run_repeat(Elab *e, Scope *scope, const Stmt *stmt) {
   return true;
 }
 
-// ---- require
-// ----------------------------------------------------------------------------------------------------------
+// ---- require -------------------------------------------------------------------------------------------------------
 
 static bool is_require(const Stmt *stmt) {
   const Expr *v = stmt->value;
@@ -340,8 +337,7 @@ static bool run_require(Elab *e, Scope *scope, const Stmt *stmt) {
   return false;
 }
 
-// ---- blocks
-// -----------------------------------------------------------------------------------------------------------
+// ---- blocks --------------------------------------------------------------------------------------------------------
 
 static bool run_stmt(Elab *e, Scope *scope, const Stmt *stmt, Value *result) {
   *result = (Value){.kind = VALUE_NOTHING};

@@ -11,7 +11,7 @@ Value value_bool(bool boolean) { return (Value){.kind = VALUE_BOOL, .boolean = b
 Value value_string(const char *text) { return (Value){.kind = VALUE_STRING, .text = text}; }
 Value value_dim(Dim dim) { return dim_is_const(dim) ? value_int(dim.scale) : (Value){.kind = VALUE_DIM, .dim = dim}; }
 
-// ---- printing -----------------------------------------------------------------------------------------------------
+// ---- printing ------------------------------------------------------------------------------------------------------
 
 static void print_dim(const Elab *e, Dim dim, Text *out) {
   if (dim.scale != 1) text_printf(out, "%lld*", (long long)dim.scale);
@@ -127,7 +127,7 @@ const char *value_describe(const Elab *e, Value v) {
   return out.bytes;
 }
 
-// ---- equality -----------------------------------------------------------------------------------------------------
+// ---- equality ------------------------------------------------------------------------------------------------------
 
 static const char *name_of(Value v) {
   if (v.kind == VALUE_WORD) return v.text;
@@ -194,7 +194,7 @@ bool value_equal(Value a, Value b, bool *equal) {
   return a.kind != b.kind || same_kind_equal(a, b, equal);
 }
 
-// ---- scopes -------------------------------------------------------------------------------------------------------
+// ---- scopes --------------------------------------------------------------------------------------------------------
 
 Scope *scope_new(Arena *arena, Scope *outer) {
   Scope *scope = arena_alloc(arena, sizeof *scope);

@@ -21,14 +21,13 @@ bool elab_option_word(const char *name) {
 }
 
 bool elab_comes_later(const char *name) {
-  static const char *const later[] = {"top_k", "sort", "vote", "knn"};
+  static const char *const later[] = {"top_k", "sort", "vote", "knn", "conv3d", "conv2d_transpose"};
   for (size_t k = 0; k < sizeof later / sizeof *later; k++)
     if (!strcmp(later[k], name)) return true;
   return false;
 }
 
-// ---- conversions
-// ----------------------------------------------------------------------------------------------------------
+// ---- conversions ---------------------------------------------------------------------------------------------------
 
 static Value convert_number(Elab *e, double x, DType type, Span span) {
   if (type == DT_F32) return value_float(x);
@@ -57,8 +56,7 @@ Value elab_convert(Elab *e, Value v, DType type, Span span) {
   return elab_tensor(e, build_unary(&e->builder, type == DT_F32 ? OP_to_f32 : OP_to_i32, node), &v);
 }
 
-// ---- texts
-// ----------------------------------------------------------------------------------------------------------------
+// ---- texts ---------------------------------------------------------------------------------------------------------
 
 static bool is_name_char(char c) { return isalnum((unsigned char)c) || c == '_'; }
 

@@ -294,7 +294,7 @@ static const char *doc_above(Parser *p, uint32_t offset) {
   for (uint32_t at = top; at < offset;) {
     uint32_t end = at;
     while (text[end] != '\n') end++;
-    comment_line(text, end, &begin, &from);
+    if (!comment_line(text, end, &begin, &from)) break;
     uint32_t last = end;
     while (last > from && is_space(text[last - 1])) last--;
     if (doc.length) text_add(&doc, "\n");

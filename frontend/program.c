@@ -15,8 +15,7 @@ enum {
   PROGRAM_MAX_USES = 64                  // files that use files that use files
 };
 
-// ---- files
-// --------------------------------------------------------------------------------------------------------------
+// ---- files ----------------------------------------------------------------------------------------------------------
 
 static void report_unreadable(DiagSink *sink, const char *path, Span span, int error) {
   switch (error) {
@@ -52,30 +51,24 @@ static const char *path_beside(Arena *arena, const char *from, const char *path)
 
 // The path without "." and "name/..": two paths of one file compare equal (links apart).
 static const char *path_normal(Arena *arena, const char *path) {
-  char *out = arena_alloc(arena, strlen(path) + 1);
-  size_t length = 0;
-  while (*path) {
-    size_t part = strcspn(path, "/");
-    size_t begin = length;
-    while (begin > 0 && out[begin - 1] == '/') begin--;
-    while (begin > 0 && out[begin - 1] != '/') begin--;  // where the last part in `out` begins
-    bool last_is_name = length > begin && strncmp(out + begin, "../", 3) != 0;
-    if (part == 2 && strncmp(path, "..", 2) == 0 && last_is_name) {
-      length = begin;
-    } else if (!(part == 1 && *path == '.') && !(part == 0 && length > 0)) {
-      memcpy(out + length, path, part);
-      length += part;
-      out[length] = '/';
-      length += path[part] == '/';
-    }
-    path += part + (path[part] == '/');
+  bool absolute = path[0] == '/';
+  const char **parts = arena_array(arena, strlen(path) + 1, sizeof *parts);
+  size_t n = 0;
+  char *save, *copy = arena_strdup(arena, path);
+  for (char *part = strtok_r(copy, "/", &save); part; part = strtok_r(NULL, "/", &save)) {
+    if (strcmp(part, ".") == 0) continue;
+    bool up = strcmp(part, "..") == 0, after_name = n > 0 && strcmp(parts[n - 1], "..") != 0;
+    if (up && after_name)
+      n--;
+    else if (!up || !absolute)
+      parts[n++] = part;
   }
-  out[length] = '\0';
-  return out;
+  Text out = text_new(arena);
+  for (size_t k = 0; k < n; k++) text_printf(&out, "%s%s", k || absolute ? "/" : "", parts[k]);
+  return out.bytes;
 }
 
-// ---- use
-// ----------------------------------------------------------------------------------------------------------------
+// ---- use ------------------------------------------------------------------------------------------------------------
 
 typedef struct Loading {  // the files being read, innermost first
   const char *normal;
@@ -142,8 +135,7 @@ static void load_uses(Loader *l, Ast *ast, const char *path, const Loading *load
     if (decl->kind == DECL_USE && decl->text) load_use(l, decl, path, loading);
 }
 
-// ---- declarations
-// -------------------------------------------------------------------------------------------------------
+// ---- declarations ---------------------------------------------------------------------------------------------------
 
 // The first declaration of its name counts; a second one has been reported.
 static bool is_first(const Program *p, const Decl *decl) {
@@ -215,8 +207,7 @@ static void refuse_search(Program *p, const Decl *decl) {
   diag_error(p->sink, DIAG_E0006, head, "search is not given a meaning yet");
 }
 
-// ---- settings
-// -------------------------------------------------------------------------------------------------------------
+// ---- settings -------------------------------------------------------------------------------------------------------
 
 // `value` in the language's own words, as if it stood in a declaration.
 static const Expr *parse_setting(Program *p, const Setting *setting) {
@@ -257,8 +248,7 @@ static void check_settings(Program *p) {
   }
 }
 
-// ---- opening
-// ----------------------------------------------------------------------------------------------------------------
+// ---- opening --------------------------------------------------------------------------------------------------------
 
 static Globals *library_globals(Arena *arena, DiagSink *sink) {
   uint32_t file = diag_add_source(sink, "std.dl", std_text, std_text_length);
@@ -312,8 +302,7 @@ Program *program_from_text(Arena *arena, DiagSink *sink, Io io, const char *path
   return p;
 }
 
-// ---- models and blocks
-// --------------------------------------------------------------------------------------------------------
+// ---- models and blocks ----------------------------------------------------------------------------------------------
 
 int program_model_count(const Program *p) { return (int)p->n_models; }
 
@@ -360,8 +349,7 @@ const DataSpec *program_data(Program *p, int model) {
   return block && block->data ? &block->data->spec : NULL;
 }
 
-// ---- the standard library's text
-// ----------------------------------------------------------------------------------------------
+// ---- the standard library's text ------------------------------------------------------------------------------------
 
 static Ast *std_ast(Arena *arena) {
   DiagSink *sink = diag_sink_new(arena);

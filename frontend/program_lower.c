@@ -5,8 +5,7 @@
 
 #include <string.h>
 
-// ---- hyperparameters from outside
-// -------------------------------------------------------------------------------------
+// ---- hyperparameters from outside -----------------------------------------------------------------------------------
 
 static void add_hyper(Program *p, NamedValue *list, int *n, const char *name, const Expr *value, Span span) {
   NamedValue *slot = NULL;
@@ -38,8 +37,7 @@ const NamedValue *blocks_hyper(Program *p, const Decl *model, const TrainBlock *
   return list;
 }
 
-// ---- the model's own outputs
-// ------------------------------------------------------------------------------------------
+// ---- the model's own outputs ----------------------------------------------------------------------------------------
 
 typedef struct Lowering {
   Program *p;
@@ -83,8 +81,7 @@ static bool lower_output(Lowering *l) {
   return true;
 }
 
-// ---- losses made from outputs
-// -----------------------------------------------------------------------------------------
+// ---- losses made from outputs ---------------------------------------------------------------------------------------
 
 // The output's cotangent: an input of its shape. Of one output it is called "cotangent", of several "cotangent.NAME".
 static Value cotangent_of(Lowering *l, const Output *output, int n) {
@@ -127,8 +124,7 @@ static bool lower_from_outputs(Lowering *l, bool cotangent) {
   return true;
 }
 
-// ---- the train block's loss
-// -------------------------------------------------------------------------------------------
+// ---- the train block's loss -----------------------------------------------------------------------------------------
 
 static const SplitSpec *train_split(const DataBlock *data) {
   for (int k = 0; k < data->spec.n_splits; k++)
@@ -205,8 +201,7 @@ static bool lower_loss(Lowering *l) {
   return l->p->sink->n_errors == l->errors;
 }
 
-// ---- the result
-// ---------------------------------------------------------------------------------------------------------
+// ---- the result -----------------------------------------------------------------------------------------------------
 
 static void add_states(Lowering *l) {
   for (int k = 0; k < l->e->states.n_items; k++)
@@ -272,8 +267,7 @@ void program_check(Program *p) {
   }
 }
 
-// ---- fields
-// ---------------------------------------------------------------------------------------------------------------
+// ---- fields ---------------------------------------------------------------------------------------------------------
 
 // Bytes and truth values are whole numbers to the language.
 static NodeId as_number(Builder *b, NodeId node) {

@@ -22,6 +22,11 @@ typedef struct PassContext {
 // NULL after reporting to ctx->sink.
 typedef Graph *(*PassFn)(PassContext *ctx, const Graph *g);
 
+// The row's function: pass_<name>.
+#define PASS(name, ...) Graph *pass_##name(PassContext *ctx, const Graph *g);
+#include "passes.def"
+#undef PASS
+
 typedef struct PassInfo {
   const char *name;
   PassFn run;

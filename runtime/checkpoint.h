@@ -39,22 +39,29 @@ int weights_save(Io io, Arena *arena, const char *path, const TensorTable *param
 typedef struct RunState {  // all that a resumed run needs besides the weights
   int64_t step;            // updates done
   int64_t epoch, batch;    // position: the next batch to train on
+  int64_t batch_rows;      // of a full batch: with another number the position would mean another place
   uint64_t seed;
-  double loss_sum; int64_t loss_count;  // of the epoch so far, for the log
+  int64_t rows;            // trained on in this epoch so far
+  double *sums; int n_sums;  // over those rows: the loss and each metric, each batch times its rows. The caller's memory
 } RunState;
 
 typedef struct RunDir RunDir;
-// Makes (or, with resume, opens) a run directory and locks it. NULL after reporting E0604 (exists, locked, not writable).
+// Makes (or, with resume, opens) a run directory and locks it. NULL after reporting E0604: it holds a run (without
+// resume), another process has it locked, or it cannot be written.
 RunDir *run_open(Arena *arena, DiagSink *sink, Io io, const char *path, bool resume);
-void run_close(RunDir *run);
+void run_close(RunDir *run);  // NULL is allowed
 const char *run_path(const RunDir *run);
-// step-%08d.safetensors and step-%08d.run, then older generations beyond `keep` are removed. 0 or -errno.
+// Writes step-%08d.safetensors, then step-%08d.run; then removes generations older than the `keep` (at least 2) newest.
+// 0 or -errno; on failure the older generations are as they were.
 int run_save(RunDir *run, const RunState *state, const TensorTable *params, const float *param_block,
              const TensorTable *states, const float *state_block, const Optimizer *optimizer, int64_t keep);
-// The newest generation whose two files are whole; a damaged one is named in a warning and the one before is used.
-// 1 loaded, 0 there is none, -1 after reporting.
-int run_load(RunDir *run, DiagSink *sink, RunState *state, const TensorTable *params, float *param_block,
-             const TensorTable *states, float *state_block, Optimizer *optimizer);
+typedef enum RunLoaded { RUN_LOADED, RUN_EMPTY, RUN_UNUSABLE } RunLoaded;
+// Loads the newest generation whose two files are whole; each damaged one is named in a warning (E0413). state->sums and
+// n_sums say where the sums go and how many there must be. RUN_EMPTY: there is no generation. RUN_UNUSABLE, after
+// reporting: E0413 where all are damaged or of another optimizer, E0412 where the weights are another model's. Forgets
+// what the log says of later steps: they will be done again.
+RunLoaded run_load(RunDir *run, DiagSink *sink, RunState *state, const TensorTable *params, float *param_block,
+                   const TensorTable *states, float *state_block, Optimizer *optimizer);
 // Appends one line to log.jsonl; 0 or -errno (a failing log never stops a run).
 int run_log(RunDir *run, const char *json_line);
 // Scalars for TensorBoard: events.out.tfevents.*.

@@ -127,9 +127,9 @@ bool npy_read(Arena *arena, DiagSink *sink, Io io, const char *path, NpyArray *a
     return false;
   }
   r.bytes = (const unsigned char *)bytes;
-  const char *header, *fortran;
-  const NpyKind *kind;
-  size_t data;
+  const char *header = NULL, *fortran;
+  const NpyKind *kind = NULL;
+  size_t data = 0;
   *array = (NpyArray){0};
   if (!read_header(&r, &header, &data) || !read_kind(&r, header, &kind) || !read_shape(&r, header, array)) return false;
   fortran = value_of(header, "'fortran_order'");

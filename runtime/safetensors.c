@@ -140,7 +140,7 @@ static bool read_entry(const SafeReader *r, const cJSON *entry, NamedTensor *t) 
   const char *type = cJSON_IsString(dtype) ? dtype->valuestring : "";
   if (strcmp(type, "F32") && strcmp(type, "I32")) return refuse(r, "'%s' is neither F32 nor I32", t->name);
   t->type = strcmp(type, "F32") ? DATA_I32 : DATA_F32;
-  int64_t bytes, begin, end;
+  int64_t bytes = 0, begin = 0, end = 0;
   if (!read_entry_shape(r, entry, t, &bytes)) return false;
   const cJSON *offsets = cJSON_GetObjectItemCaseSensitive(entry, "data_offsets");
   bool readable = cJSON_IsArray(offsets) && cJSON_GetArraySize(offsets) == 2 &&

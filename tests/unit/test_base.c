@@ -210,7 +210,11 @@ static int f_mkdir(void *s, const char *path, int mode) { return ((Faults *)s)->
 static int f_size(void *s, int fd, int64_t *size, bool *regular) {
   return ((Faults *)s)->real->fstat_size(NULL, fd, size, regular);
 }
-static const IoOps faulty = {f_open, f_pread, f_write, f_fsync, f_close, f_rename, f_unlink, f_mkdir, f_size};
+static int f_list(void *s, const char *path, void (*each)(void *, const char *), void *user) {
+  int e = fault(s);
+  return e ? e : ((Faults *)s)->real->list(NULL, path, each, user);
+}
+static const IoOps faulty = {f_open, f_pread, f_write, f_fsync, f_close, f_rename, f_unlink, f_mkdir, f_size, f_list};
 
 static int replace_with(Io io, Arena *arena, const char *path, const char *text) {
   IoWriter *writer;

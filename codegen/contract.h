@@ -1,0 +1,71 @@
+// Product-sums as strided loops: what the micro-kernel emitter compiles.
+//
+// A contraction y[out] = sum over red of a[..] * b[..] whose reads are in bounds becomes, for each residue class of its
+// output indices (one class where nothing is divided), a plain nest of loops with constant element strides: outer
+// loops, a row axis (the rows of the register tile: b does not move), a lane axis (the result's last index: b and the
+// result are contiguous, a does not move), and the reduction, outermost first, in the order that strict numerics fixes.
+#pragma once
+#include "codegen.h"
+
+enum { CONTRACT_MAX_AXES = 12, CONTRACT_MAX_PARTS = 4 };
+
+// One loop. A merged axis runs over several of the node's indices; part[0] is the fastest.
+typedef struct Axis {
+  Dim extent;
+  int64_t a, b, c;  // element strides in the two operands and the result
+  int n_parts;
+  struct {
+    int index;              // of the node
+    int64_t extent;         // of this part; not used for the slowest one, which takes what is left
+    int64_t scale, offset;  // the node's index = position * scale + offset (residue classes)
+  } part[CONTRACT_MAX_PARTS];
+} Axis;
+
+// One residue class of the output indices.
+typedef struct Phase {
+  Axis outer[CONTRACT_MAX_AXES];
+  int n_outer;
+  Axis row, lane;
+  Axis red[CONTRACT_MAX_AXES];
+  int n_red;
+  bool empty;          // no element of the reduction is inside: the sum is 0
+  int64_t a0, b0, c0;  // element offsets of the first point
+} Phase;
+
+typedef struct Tile {
+  int lanes;    // floats of a vector
+  int vectors;  // vectors of a row
+  int rows;
+} Tile;
+
+typedef struct Contract {
+  const Node *root;
+  int a, b;       // which operand of the root is broadcast, which is contiguous
+  int64_t chunk;  // of red[0], or 0
+  Phase *phases;
+  int n_phases;
+} Contract;
+
+// Recasts the root of a kernel. False where it has to go through the loop emitter: a symbolic dimension that is not the
+// leading one, a residue class that would need two interleaved sums, too many axes.
+bool contract_analyse(Arena *arena, const Graph *g, NodeId root, Contract *contract);
+
+// The register tile for a phase: oneDNN's efficiency formula under KERNELS' rules (rows * vectors + vectors + 1
+// registers, at most 8 rows where rows are 4 KB apart, at least 8 accumulators where two FMAs issue a cycle). Never
+// affects bits.
+Tile contract_tile(const Phase *phase, const Target *target, const int64_t *symbol_values);
+
+// How a phase's loops are shared out. Levels, slowest first: chunk, outer[0], panel, outer[1..], block of rows. The
+// first `item_levels` of them make up a work item; the rest run inside it.
+typedef struct Shares {
+  int64_t panels;      // of the lane axis, the last one maybe partial
+  int64_t block_rows;  // rows of a block, a multiple of tile.rows or the whole extent
+  int item_levels;
+  DlcCount items;
+  int64_t item_cost;  // nanoseconds, roughly
+} Shares;
+enum { CONTRACT_LEVELS = CONTRACT_MAX_AXES + 3 };
+Shares contract_shares(const Contract *contract, const Phase *phase, Tile tile, const int64_t *symbol_values);
+
+void contract_print(const Contract *contract, const Graph *g, const Target *target, const int64_t *symbol_values,
+                    Text *out);

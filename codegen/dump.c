@@ -1,0 +1,90 @@
+// What the compiler holds after its last stages, as text: every kernel of the plan, in order.
+#include "jit.h"
+#include "sweep.h"
+
+static const char *count_text(Arena *arena, const Graph *g, DlcCount items) {
+  const char *symbol = items.symbol ? g->symbols[items.symbol - 1] : "";
+  Text text = text_new(arena);
+  if (items.times > 1) text_printf(&text, "%lld * ", (long long)items.times);
+  bool divided = items.divisor > 1;
+  text_add(&text, divided ? "ceil(" : "");
+  if (items.scale != 1 || !items.symbol) text_printf(&text, "%lld", (long long)items.scale);
+  text_printf(&text, "%s%s", items.scale != 1 && items.symbol ? "*" : "", symbol);
+  if (divided) text_printf(&text, " / %lld)", (long long)items.divisor);
+  return text.bytes;
+}
+
+static void print_args(const Plan *plan, const Nest *nest, Text *out) {
+  for (int k = 0; k < nest->n_args; k++) {
+    text_printf(out, "  a%d = ", k);
+    if (nest->args[k].node == NODE_NONE) {
+      text_add(out, "chunk sums\n");
+      continue;
+    }
+    const Node *node = graph_node(plan->graph, nest->args[k].node);
+    text_printf(out, "%%%d : %s", nest->args[k].node, dtype_name(node->type));
+    shape_print(&node->shape, plan->graph->symbols, out);
+    text_add(out, "\n");
+  }
+}
+
+static void print_kernel(Arena *arena, const Plan *plan, int number, Text *out) {
+  const Kernel *kernel = &plan->kernels[number];
+  text_printf(out, "kernel %d \"%s\"\n", number, kernel->name);
+  Sweep *sweeps;
+  int n = sweep_list(arena, plan, kernel, &sweeps);
+  for (int s = 0; s < n; s++) {
+    Nest *nest = sweep_nest(arena, &sweeps[s]);
+    if (!nest) continue;
+    if (s == 0) print_args(plan, nest, out);
+    text_printf(out, "  items %s\n", count_text(arena, plan->graph, nest->items));
+    nest_print(nest, 4, out);
+  }
+}
+
+bool codegen_print_loops(Arena *arena, DiagSink *sink, const Plan *plan, const CodegenOptions *options, Text *out) {
+  Target target;
+  if (!codegen_target(arena, sink, options, false, &target)) return false;
+  for (int k = 0; k < plan->n_kernels; k++) print_kernel(arena, plan, k, out);
+  return true;
+}
+
+static void print_module(JitModule *m, LLVMTargetMachineRef machine, bool assembly, Text *out) {
+  if (assembly) {
+    jit_module_compile(m, machine, LLVMAssemblyFile);
+    text_add_n(out, LLVMGetBufferStart(m->object), LLVMGetBufferSize(m->object));
+    LLVMDisposeMemoryBuffer(m->object);
+    return;
+  }
+  jit_module_finish(m, machine);
+  char *text = LLVMPrintModuleToString(m->module);
+  text_add(out, text);
+  LLVMDisposeMessage(text);
+  jit_module_free(m);
+}
+
+// One module for each function, so that each can be read, and taken out, by itself.
+static bool print_code(Arena *arena, DiagSink *sink, const Plan *plan, const CodegenOptions *options, bool assembly,
+                       Text *out) {
+  Target target;
+  if (!codegen_target(arena, sink, options, false, &target)) return false;
+  Program *program = program_make(arena, plan, options, &target);
+  LLVMTargetMachineRef machine = target_machine(&target);
+  for (size_t k = 0; k < program->n_codes; k++) {
+    JitModule m = jit_module_new(machine, &target);
+    m.names = program->codes[k].kernel;
+    text_printf(out, "%s kernel %s\n", assembly ? "#" : ";", m.names);
+    program_emit(arena, &program->codes[k], m.module);
+    print_module(&m, machine, assembly, out);
+  }
+  LLVMDisposeTargetMachine(machine);
+  return true;
+}
+
+bool codegen_print_llvm(Arena *arena, DiagSink *sink, const Plan *plan, const CodegenOptions *options, Text *out) {
+  return print_code(arena, sink, plan, options, false, out);
+}
+
+bool codegen_print_asm(Arena *arena, DiagSink *sink, const Plan *plan, const CodegenOptions *options, Text *out) {
+  return print_code(arena, sink, plan, options, true, out);
+}

@@ -1,0 +1,37 @@
+// What the files that emit a nest share.
+#pragma once
+#include "emit.h"
+
+typedef struct Emit {
+  Irb irb;
+  const Nest *nest;
+  Arena *arena;
+  LLVMValueRef function, rt;
+  LLVMValueRef *base;     // [n_args]
+  LLVMValueRef *vars;     // [n_vars] the variable's value; of a vector loop's, its first lane's
+  LLVMValueRef *values;   // [n_values] scalar, or of the vector loop's lanes
+  LLVMValueRef *acc;      // [n_accs] where the accumulators stand
+  LLVMValueRef *where;    // [n_accs] the positions of extremes
+  LLVMValueRef *symbols;  // [IR_MAX_SYMBOLS] their run-time values
+  LLVMValueRef *hoist;    // [max_depth] the instruction before which code of that block's beginning goes
+  LLVMValueRef *memo;     // [n_exprs * max_depth] partial sums of expressions
+  int max_depth;
+  int lane_var, lanes, live;  // of the open vector loop; -1, 1, 1
+} Emit;
+
+// emit_expr.c
+LLVMValueRef emit_expr(Emit *e, const Expr *x);          // i64; of the first lane
+LLVMValueRef emit_expr_lanes(Emit *e, const Expr *x);    // <lanes x i64>
+bool emit_varies(const Emit *e, const Expr *x);          // between lanes
+bool emit_moves_by(const Emit *e, const Expr *x, int64_t *step);  // linear in the lane variable, by a constant
+LLVMValueRef emit_size(Emit *e, Size size);
+
+// emit_value.c
+LLVMValueRef emit_get(Emit *e, ValueId id, bool vector);  // scalars are spread over the lanes where asked
+void emit_let(Emit *e, ValueId id);
+void emit_store(Emit *e, const Stmt *s);
+
+// emit_acc.c
+void emit_start(Emit *e, const Stmt *s);
+void emit_update(Emit *e, const Stmt *s);
+LLVMValueRef emit_result(Emit *e, const Value *v);

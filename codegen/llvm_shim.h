@@ -1,0 +1,12 @@
+// Differences between LLVM 18 to 22, and what the C API lacks, in one place.
+#pragma once
+#include <llvm-c/Core.h>
+#include <stdbool.h>
+
+// Loads the lanes that the mask selects, 0 elsewhere; `align` bytes are promised.
+LLVMValueRef shim_masked_load(LLVMBuilderRef builder, LLVMModuleRef module, LLVMTypeRef type, LLVMValueRef address,
+                              LLVMValueRef mask, unsigned align);
+void shim_masked_store(LLVMBuilderRef builder, LLVMModuleRef module, LLVMValueRef value, LLVMValueRef address,
+                       LLVMValueRef mask, unsigned align);
+// Declares `void name(ptr args, ptr rt, i64 begin, i64 end)` (dlc_abi.h, DlcKernelFn) with the attributes of a kernel.
+LLVMValueRef shim_kernel_function(LLVMModuleRef module, const char *name);

@@ -1,0 +1,142 @@
+// From a plan to functions and launches.
+#include "program.h"
+
+#include "emit.h"
+#include "sweep.h"
+
+#include <ctype.h>
+#include <string.h>
+
+// ---- functions ----------------------------------------------------------------------------------------------------
+
+static const char *symbol_for(Arena *arena, size_t number, const char *name) {
+  char *symbol = arena_printf(arena, "k%zu_%s", number, name);
+  for (char *c = symbol; *c; c++)
+    if (!isalnum((unsigned char)*c)) *c = '_';
+  return symbol;
+}
+
+static int find_code(const Program *p, const char *key) {
+  for (size_t k = 0; k < p->n_codes; k++)
+    if (!strcmp(p->codes[k].key, key)) return (int)k;
+  return -1;
+}
+
+static void add_launch(Arena *arena, Program *p, int kernel, Nest *nest) {
+  const char *key = nest_key(nest);
+  int code = find_code(p, key);
+  if (code < 0) {
+    p->codes = arena_grow(arena, p->codes, p->n_codes, &p->codes_capacity, sizeof *p->codes);
+    const char *name = p->plan->kernels[kernel].name;
+    code = (int)p->n_codes++;
+    p->codes[code] = (Code){symbol_for(arena, (size_t)code, name), name, key, nest};
+  }
+  p->launches = arena_grow(arena, p->launches, p->n_launches, &p->launches_capacity, sizeof *p->launches);
+  p->launches[p->n_launches++] = (ProgramLaunch){code, kernel};
+}
+
+Program *program_make(Arena *arena, const Plan *plan, const CodegenOptions *options, const Target *target) {
+  (void)options;
+  Program *p = arena_alloc(arena, sizeof *p);
+  *p = (Program){.plan = plan, .target = *target};
+  for (int k = 0; k < plan->n_kernels; k++) {
+    Sweep *sweeps;
+    int n = sweep_list(arena, plan, &plan->kernels[k], &sweeps);
+    for (int s = 0; s < n; s++) {
+      Nest *nest = sweep_nest(arena, &sweeps[s]);
+      if (nest) add_launch(arena, p, k, nest);
+    }
+  }
+  return p;
+}
+
+void program_emit(Arena *arena, const Code *code, LLVMModuleRef module) {
+  emit_nest(arena, module, code->symbol, code->nest);
+}
+
+DlcCount program_items(const Code *code) { return code->nest->items; }
+int64_t program_item_cost(const Code *code) { return code->nest->item_cost; }
+
+// ---- the step -----------------------------------------------------------------------------------------------------
+
+static DlcArg arg_of(const Place *place) {
+  static const DlcRegion regions[REGION_COUNT] = {
+      [REGION_ARENA] = DLC_ARENA, [REGION_PARAM] = DLC_PARAM,           [REGION_GRAD] = DLC_GRAD,
+      [REGION_STATE] = DLC_STATE, [REGION_STATE_NEXT] = DLC_STATE_NEXT, [REGION_INPUT] = DLC_INPUT};
+  dlc_assert(place->region != REGION_NONE);
+  return (DlcArg){regions[place->region], place->input, place->offset};
+}
+
+static DlcTensor tensor_of(Arena *arena, const Plan *plan, NodeId id, const char *name, int kind) {
+  const Node *node = graph_node(plan->graph, id);
+  DlcTensor tensor = {.name = arena_strdup(arena, name ? name : ""), .kind = kind, .type = (int32_t)node->type};
+  tensor.rank = node->shape.rank;
+  for (int d = 0; d < node->shape.rank; d++) {
+    tensor.scale[d] = node->shape.dim[d].scale;
+    tensor.symbol[d] = node->shape.dim[d].symbol;
+  }
+  if (plan->place[id].region != REGION_NONE) tensor.at = arg_of(&plan->place[id]);
+  return tensor;
+}
+
+static void set_inputs(Arena *arena, const Plan *plan, DlcStep *step) {
+  const Graph *g = plan->graph;
+  DlcTensor *inputs = arena_array(arena, g->n_nodes, sizeof *inputs);
+  for (NodeId id = 0; (size_t)id < g->n_nodes; id++)
+    if (graph_node(g, id)->op == OP_input)
+      inputs[step->n_inputs++] = tensor_of(arena, plan, id, graph_node(g, id)->name, 0);
+  step->inputs = inputs;
+}
+
+static void set_outputs(Arena *arena, const Plan *plan, DlcStep *step) {
+  const Graph *g = plan->graph;
+  DlcTensor *outputs = arena_array(arena, g->n_outputs, sizeof *outputs);
+  for (size_t k = 0; k < g->n_outputs; k++)
+    outputs[k] = tensor_of(arena, plan, g->outputs[k].value, g->outputs[k].name, (int)g->outputs[k].kind);
+  step->outputs = outputs;
+  step->n_outputs = (int32_t)g->n_outputs;
+}
+
+// A kernel's arguments in the order of its nests' (lower_args).
+static int32_t add_args(const Plan *plan, const Kernel *kernel, DlcArg *args) {
+  int32_t n = 0;
+  for (int k = 0; k < kernel->n_inputs; k++) args[n++] = arg_of(&plan->place[kernel->inputs[k]]);
+  for (int k = 0; k < kernel->n_outputs; k++) args[n++] = arg_of(&plan->place[kernel->outputs[k]]);
+  if (kernel->scratch_bytes > 0) args[n++] = (DlcArg){DLC_ARENA, 0, kernel->scratch_offset};
+  return n;
+}
+
+static int32_t *set_args(Arena *arena, const Plan *plan, DlcStep *step) {
+  size_t n = 0;
+  for (int k = 0; k < plan->n_kernels; k++) n += (size_t)lower_arg_count(&plan->kernels[k]);
+  DlcArg *args = arena_array(arena, n, sizeof *args);
+  int32_t *first = arena_array(arena, (size_t)plan->n_kernels + 1, sizeof *first);
+  for (int k = 0; k < plan->n_kernels; k++)
+    first[k + 1] = first[k] + add_args(plan, &plan->kernels[k], args + first[k]);
+  step->args = args;
+  step->n_args = (int32_t)n;
+  return first;
+}
+
+DlcStep program_step(Arena *arena, const Program *p) {
+  const Plan *plan = p->plan;
+  DlcStep step = {.arena_bytes = plan->arena_bytes};
+  set_inputs(arena, plan, &step);
+  set_outputs(arena, plan, &step);
+  const int32_t *first = set_args(arena, plan, &step);
+  DlcLaunch *launches = arena_array(arena, p->n_launches, sizeof *launches);
+  for (size_t k = 0; k < p->n_launches; k++) {
+    int kernel = p->launches[k].kernel;
+    const Code *code = &p->codes[p->launches[k].code];
+    launches[k] = (DlcLaunch){.items = program_items(code),
+                              .first_arg = first[kernel],
+                              .n_args = first[kernel + 1] - first[kernel],
+                              .kernel = kernel,
+                              .item_cost = program_item_cost(code),
+                              .name = arena_strdup(arena, plan->kernels[kernel].name)};
+  }
+  step.launches = launches;
+  step.n_launches = (int32_t)p->n_launches;
+  for (int k = 0; k < DLC_MAX_SYMBOLS; k++) step.capacity[k] = plan->symbol_values[k];
+  return step;
+}

@@ -1,0 +1,35 @@
+// A plan as machine-code functions to be and the launches that call them.
+#pragma once
+#include <llvm-c/Core.h>
+
+#include "codegen.h"
+#include "nest.h"
+
+// One function. Kernels whose code is the same share it.
+typedef struct Code {
+  const char *symbol;  // "k3_conv2d_1_relu": unique
+  const char *kernel;  // the kernel's name, for messages
+  const char *key;     // equal keys, equal code
+  Nest *nest;
+} Code;
+
+typedef struct ProgramLaunch {
+  int code;
+  int kernel;  // number in the plan
+} ProgramLaunch;
+
+typedef struct Program {
+  const Plan *plan;
+  Target target;
+  Code *codes;
+  size_t n_codes, codes_capacity;
+  ProgramLaunch *launches;  // in order
+  size_t n_launches, launches_capacity;
+} Program;
+
+Program *program_make(Arena *arena, const Plan *plan, const CodegenOptions *options, const Target *target);
+void program_emit(Arena *arena, const Code *code, LLVMModuleRef module);
+DlcCount program_items(const Code *code);
+int64_t program_item_cost(const Code *code);
+// The step: launches without functions, arguments, inputs and outputs. Keeps no pointer into the plan.
+DlcStep program_step(Arena *arena, const Program *program);

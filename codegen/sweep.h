@@ -1,0 +1,73 @@
+// One sweep over a box of points: what becomes one launch. A kernel is one sweep, or several where one pass over its points
+// cannot do it: chunked sums (chunks, then their combination), concat (one per operand), scatter_add (clear, then add), the
+// zeros around a padded output.
+#pragma once
+#include "lower.h"
+
+typedef enum SweepKind {
+  SWEEP_POINTS,   // no reduction: stores the kernel's outputs
+  SWEEP_REDUCE,   // reduces, then stores
+  SWEEP_CHUNKS,   // reduces one chunk into the scratch
+  SWEEP_COMBINE,  // adds up the chunks' sums, then stores
+  SWEEP_PART,     // copies operand `part` of a concat to its place
+  SWEEP_CLEAR,    // stores zeros
+  SWEEP_SCATTER,  // adds rows, in order: the index tensor's dimensions are the first `n_ordered` indices
+  SWEEP_BORDER    // zeros of output `part` that no point of the space reaches
+} SweepKind;
+
+enum { SWEEP_MAX_INDICES = IR_MAX_INDICES };
+
+typedef struct Sweep {
+  SweepKind kind;
+  const Plan *plan;
+  const Kernel *kernel;
+  int n_out, n_red;
+  Dim extent[SWEEP_MAX_INDICES];        // outputs first
+  const char *name[SWEEP_MAX_INDICES];
+  int n_ordered;
+  int part;
+  int64_t chunk;  // CHUNKS, COMBINE
+} Sweep;
+
+// An axis runs over several neighbouring indices of the sweep, the last the fastest.
+typedef struct SweepAxis {
+  int n;
+  int index[SWEEP_MAX_INDICES];
+  Size extent;
+  const char *name;
+} SweepAxis;
+
+// The loops chosen for a sweep. They decide speed, never bits: what a sum's order fixes is taken from the node.
+typedef struct Scheme {
+  SweepAxis out[SWEEP_MAX_INDICES], red[SWEEP_MAX_INDICES];
+  int n_out, n_red;
+  int lanes;             // along the last output axis; 1: scalar code
+  bool along_reduction;  // or: 16 lanes along the last reduced axis
+  int n_parallel;        // leading output axes that make up the work items
+  int64_t block;         // their points in an item
+  int64_t lane_chunk;    // elements of the last output axis in an item; 0: all
+  int64_t item_cost;     // nanoseconds
+} Scheme;
+
+// The sweeps of a kernel, in order. Returns their number.
+int sweep_list(Arena *arena, const Plan *plan, const Kernel *kernel, Sweep **sweeps);
+// NULL where the sweep has no points.
+Nest *sweep_nest(Arena *arena, const Sweep *sweep);
+
+// ---- inside: what the files of sweeps share ------------------------------------------------------------------------
+
+// The nest of a sweep by points, with these loops. vars: NULL, or [n_out + n_red] where the variables of axes of one index
+// are noted.
+Nest *sweep_build(Arena *arena, const Sweep *sweep, const Scheme *scheme, int *vars);
+Nest *border_build(Arena *arena, const Sweep *sweep);
+Scheme scheme_choose(Arena *arena, const Sweep *sweep);
+
+// A part of a vectorised axis.
+enum { SWEEP_MAX_PIECES = 8 };
+typedef struct SweepPiece {
+  const Expr *from, *to;
+  int lanes, live;
+} SweepPiece;
+// Whole vectors from `from` on, then what is left: of a constant extent halves of the width down to 16 lanes and one partial
+// vector (of `lanes` lanes where `fixed`), of a symbolic one single elements. Returns the number of pieces.
+int sweep_pieces(ExprPool *pool, Size extent, int lanes, bool fixed, const Expr *from, SweepPiece *pieces);

@@ -1,0 +1,404 @@
+// From a sweep and its loops to a nest.
+//
+//   items: positions of the parallel axes
+//     the other output axes
+//       pieces of the lane axis: whole vectors, then what is left
+//         the reduction, and what is stored
+#include "sweep.h"
+
+typedef struct Build {
+  const Sweep *sweep;
+  const Scheme *scheme;
+  Nest *nest;
+  Lower lower;
+  const Expr *index[SWEEP_MAX_INDICES];  // where the loops stand
+  const Expr *chunk;                     // CHUNKS: its number
+  int *vars;                             // [index] the variable of a plain axis is noted here, or NULL
+  const Expr *lane_from, *lane_limit;    // part of the lane axis that belongs to the item; limit NULL: all
+} Build;
+
+static const Expr *number(Build *b, int64_t n) { return expr_const(&b->nest->pool, n); }
+
+// ---- axes ---------------------------------------------------------------------------------------------------------
+
+// Sets the axis' indices for its position.
+static void set_axis(Build *b, const SweepAxis *axis, const Expr *position) {
+  ExprPool *pool = &b->nest->pool;
+  for (int k = axis->n - 1; k > 0; k--) {
+    Size extent = size_of(b->sweep->extent[axis->index[k]]);
+    b->index[axis->index[k]] = expr_mod(pool, position, extent);
+    position = expr_div(pool, position, extent);
+  }
+  b->index[axis->index[0]] = position;
+}
+
+static void open_axis(Build *b, const SweepAxis *axis, const Expr *from, const Expr *to, const Expr *limit) {
+  int var = nest_var(b->nest, axis->name, axis->extent);
+  nest_open_loop(b->nest, &(Loop){var, from, to, limit, 1, 1, 1});
+  if (b->vars) b->vars[axis->index[0]] = var;
+  set_axis(b, axis, expr_var(&b->nest->pool, var));
+}
+
+static void open_whole_axis(Build *b, const SweepAxis *axis) {
+  open_axis(b, axis, number(b, 0), expr_size(&b->nest->pool, axis->extent), NULL);
+}
+
+static void close_blocks(Build *b, int n) {
+  while (n-- > 0) nest_close(b->nest);
+}
+
+// ---- pieces of a vectorised axis ----------------------------------------------------------------------------------
+
+static void open_piece(Build *b, const SweepAxis *axis, const SweepPiece *piece, const Expr *limit) {
+  int var = nest_var(b->nest, axis->name, axis->extent);
+  nest_open_loop(b->nest, &(Loop){var, piece->from, piece->to, limit, piece->lanes, piece->lanes, piece->live});
+  set_axis(b, axis, expr_var(&b->nest->pool, var));
+}
+
+// ---- stores -------------------------------------------------------------------------------------------------------
+
+static void store_output(Build *b, int k) {
+  const Graph *g = b->sweep->plan->graph;
+  NodeId id = b->sweep->kernel->outputs[k];
+  const Expr *at[IR_MAX_RANK];
+  const Expr *const *where = b->lower.point;
+  NodeId source = lower_output_source(b->sweep->plan, b->sweep->kernel, id);
+  if (source != id) {
+    int axis[IR_MAX_RANK];
+    int64_t offset[IR_MAX_RANK];
+    dlc_assert(kernel_moved_output(g, id, source, axis, offset));
+    for (int d = 0; d < graph_node(g, id)->shape.rank; d++)
+      at[axis[d]] = expr_offset(&b->nest->pool, b->lower.point[d], -offset[d]);
+    where = at;
+  }
+  ValueId value = lower_value(&b->lower, source, b->lower.point, VALUE_NONE);
+  nest_store(b->nest, lower_output_slot(b->sweep->kernel, id), lower_linear(b->nest, &graph_node(g, id)->shape, where),
+             value, VALUE_NONE, false);
+}
+
+static void store_outputs(Build *b) {
+  for (int k = 0; k < b->sweep->kernel->n_outputs; k++) store_output(b, k);
+}
+
+// ---- the reduction ------------------------------------------------------------------------------------------------
+
+static const Node *root_of(const Build *b) { return graph_node(b->sweep->plan->graph, b->sweep->kernel->root); }
+
+static bool takes_extreme(Combine combine) { return combine != COMBINE_SUM && combine != COMBINE_PROD; }
+static bool finds_position(Combine combine) { return combine == COMBINE_ARGMAX || combine == COMBINE_ARGMIN; }
+
+// Row-major position in the reduced space.
+static const Expr *reduced_position(Build *b) {
+  const Expr *sum = number(b, 0);
+  for (int k = b->sweep->n_out; k < b->sweep->n_out + b->sweep->n_red; k++) {
+    sum = expr_scale(&b->nest->pool, sum, size_of(b->sweep->extent[k]));
+    sum = expr_add(&b->nest->pool, sum, b->index[k]);
+  }
+  return sum;
+}
+
+static bool all_known(const Build *b, const IndexExpr *e) {
+  for (int t = 0; t < e->n_terms; t++)
+    if (!b->index[e->term[t].index]) return false;
+  return true;
+}
+
+// Opens an IF for each condition of dimension d of read k that is the same for all lanes.
+static int open_conditions(Build *b, const Node *root, int k, int d) {
+  ValueId conditions[2];
+  int n = lower_read_inside(&b->lower, root, k, d, b->index, conditions), opened = 0;
+  for (int c = 0; c < n; c++) {
+    if (nest_value(b->nest, conditions[c])->vector) continue;
+    nest_open_if(b->nest, conditions[c]);
+    opened++;
+  }
+  return opened;
+}
+
+// The same for all reads whose outside makes the whole point count for nothing, as soon as their indices are known.
+// Returns how many blocks were opened.
+static int open_decided(Build *b) {
+  const Node *root = root_of(b);
+  int opened = 0;
+  for (int k = 0; k < root->n_in; k++) {
+    if (!lower_read_decides(root, k)) continue;
+    for (int d = 0; d < root->index->reads[k].rank; d++)
+      if (all_known(b, &root->index->reads[k].at[d])) opened += open_conditions(b, root, k, d);
+  }
+  return opened;
+}
+
+static void update(Build *b, int acc, const Expr *lane) {
+  Combine combine = root_of(b)->index->combine;
+  ValueId counts = VALUE_NONE;
+  Body body = lower_root_body(&b->lower, b->index, takes_extreme(combine) ? &counts : NULL);
+  Stmt stmt = {.slot = acc, .value = body.value, .factor = body.factor, .guard = counts, .at = lane, .lane = lane != NULL};
+  if (finds_position(combine)) stmt.at = reduced_position(b);
+  nest_update(b->nest, &stmt);
+}
+
+// The bounds of reduced axis k: all of it, or this chunk's part of the first.
+static void reduced_bounds(Build *b, int k, const Expr **from, const Expr **limit) {
+  *from = number(b, 0);
+  *limit = NULL;
+  if (k > 0 || !b->chunk) return;
+  *from = expr_scale(&b->nest->pool, b->chunk, size_const(b->sweep->chunk));
+  *limit = expr_offset(&b->nest->pool, *from, b->sweep->chunk);
+}
+
+// The last reduced axis, 16 lanes along it.
+static void reduce_lanes(Build *b, int acc) {
+  int last = b->scheme->n_red - 1;
+  const SweepAxis *axis = &b->scheme->red[last];
+  const Expr *from, *limit;
+  reduced_bounds(b, last, &from, &limit);
+  SweepPiece pieces[SWEEP_MAX_PIECES];
+  int n = sweep_pieces(&b->nest->pool, axis->extent, 16, true, from, pieces);
+  for (int k = 0; k < n; k++) {
+    open_piece(b, axis, &pieces[k], limit);
+    int opened = open_decided(b);
+    update(b, acc, pieces[k].lanes == 1 ? b->index[axis->index[axis->n - 1]] : NULL);
+    close_blocks(b, opened + 1);
+  }
+}
+
+static void reduce_axes(Build *b, int k, int acc) {
+  int opened = open_decided(b);
+  if (k == b->scheme->n_red) {
+    update(b, acc, NULL);
+  } else if (b->scheme->along_reduction && k == b->scheme->n_red - 1) {
+    reduce_lanes(b, acc);
+  } else {
+    const Expr *from, *limit;
+    const SweepAxis *axis = &b->scheme->red[k];
+    reduced_bounds(b, k, &from, &limit);
+    open_axis(b, axis, from, expr_size(&b->nest->pool, axis->extent), limit);
+    reduce_axes(b, k + 1, acc);
+    nest_close(b->nest);
+  }
+  close_blocks(b, opened);
+}
+
+static ValueId reduce(Build *b) {
+  const Node *root = root_of(b);
+  const IndexDef *def = root->index;
+  DType type = def->body[def->n_body - 1].type;
+  bool along = b->scheme->along_reduction;
+  int acc = nest_start(b->nest, (Acc){def->combine, type, along ? 16 : b->nest->lanes, along});
+  // Indices that are not open yet must not be taken for those of an earlier piece.
+  for (int k = 0; k < b->scheme->n_red; k++)
+    for (int i = 0; i < b->scheme->red[k].n; i++) b->index[b->scheme->red[k].index[i]] = NULL;
+  reduce_axes(b, 0, acc);
+  return nest_result(b->nest, acc);
+}
+
+// The chunks' sums of this result, first to last.
+static ValueId combine(Build *b) {
+  const Node *root = root_of(b);
+  Size stride[IR_MAX_RANK], elements = shape_strides(&root->shape, stride);
+  ExprPool *pool = &b->nest->pool;
+  Size first = size_of(root->index->extent[root->index->n_out]);
+  const Expr *chunks = expr_div(pool, expr_offset(pool, expr_size(pool, first), b->sweep->chunk - 1), size_const(b->sweep->chunk));
+  int acc = nest_start(b->nest, (Acc){root->index->combine, DT_F32, b->nest->lanes, false});
+  int var = nest_unbounded_var(b->nest, "chunk");
+  nest_open_loop(b->nest, &(Loop){var, number(b, 0), chunks, NULL, 1, 1, 1});
+  const Expr *at = expr_add(pool, expr_scale(pool, expr_var(pool, var), elements),
+                            lower_linear(b->nest, &root->shape, b->lower.point));
+  ValueId value = nest_load(b->nest, lower_scratch_slot(b->sweep->kernel), at, VALUE_NONE);
+  nest_update(b->nest, &(Stmt){.slot = acc, .value = value, .factor = VALUE_NONE, .guard = VALUE_NONE});
+  nest_close(b->nest);
+  return nest_result(b->nest, acc);
+}
+
+// ---- what is done at a point --------------------------------------------------------------------------------------
+
+static void store_chunk(Build *b, ValueId sum) {
+  const Node *root = root_of(b);
+  Size stride[IR_MAX_RANK], elements = shape_strides(&root->shape, stride);
+  const Expr *chunk = b->chunk ? b->chunk : number(b, 0);
+  const Expr *at = expr_add(&b->nest->pool, expr_scale(&b->nest->pool, chunk, elements),
+                            lower_linear(b->nest, &root->shape, b->lower.point));
+  nest_store(b->nest, lower_scratch_slot(b->sweep->kernel), at, sum, VALUE_NONE, false);
+}
+
+// Copies one element of a concat's operand.
+static void copy_part(Build *b) {
+  const Graph *g = b->sweep->plan->graph;
+  const Node *root = root_of(b);
+  const Expr *at[IR_MAX_RANK], *start = number(b, 0);
+  for (int k = 0; k < b->sweep->part; k++)
+    start = expr_add(&b->nest->pool, start, expr_size(&b->nest->pool, size_of(graph_node(g, root->in[k])->shape.dim[root->axis])));
+  for (int d = 0; d < root->shape.rank; d++) at[d] = b->index[d];
+  at[root->axis] = expr_add(&b->nest->pool, at[root->axis], start);
+  ValueId value = lower_value(&b->lower, root->in[b->sweep->part], b->index, VALUE_NONE);
+  nest_store(b->nest, lower_output_slot(b->sweep->kernel, b->sweep->kernel->root),
+             lower_linear(b->nest, &root->shape, at), value, VALUE_NONE, false);
+}
+
+static void clear(Build *b) {
+  const Node *root = root_of(b);
+  nest_store(b->nest, lower_output_slot(b->sweep->kernel, b->sweep->kernel->root),
+             lower_linear(b->nest, &root->shape, b->index), nest_const(b->nest, root->type, 0), VALUE_NONE, false);
+}
+
+// Row b[i..] += a[i.., j..]; rows that are not there are passed over.
+static void scatter(Build *b) {
+  const Node *root = root_of(b);
+  int n = b->sweep->n_ordered;
+  const Expr *at[IR_MAX_RANK];
+  at[0] = expr_data(&b->nest->pool, lower_value(&b->lower, root->in[0], b->index, VALUE_NONE));
+  for (int d = 1; d < root->shape.rank; d++) at[d] = b->index[n + d - 1];
+  ValueId inside = nest_inside(b->nest, at[0], size_const(root->rows));
+  if (inside != VALUE_NONE) nest_open_if(b->nest, inside);
+  ValueId value = lower_value(&b->lower, root->in[1], b->index, VALUE_NONE);
+  nest_store(b->nest, lower_output_slot(b->sweep->kernel, b->sweep->kernel->root),
+             lower_linear(b->nest, &root->shape, at), value, VALUE_NONE, true);
+  if (inside != VALUE_NONE) nest_close(b->nest);
+}
+
+static void at_point(Build *b) {
+  for (int k = 0; k < b->sweep->n_out; k++) b->lower.point[k] = b->index[k];
+  b->lower.root_value = VALUE_NONE;
+  switch (b->sweep->kind) {
+    case SWEEP_REDUCE: b->lower.root_value = reduce(b); break;
+    case SWEEP_COMBINE: b->lower.root_value = combine(b); break;
+    case SWEEP_POINTS: break;
+    case SWEEP_CHUNKS: return store_chunk(b, reduce(b));
+    case SWEEP_PART: return copy_part(b);
+    case SWEEP_CLEAR: return clear(b);
+    case SWEEP_SCATTER: return scatter(b);
+    case SWEEP_BORDER: dlc_bug("a border is not swept by points");
+  }
+  store_outputs(b);
+}
+
+// ---- the loops around it ------------------------------------------------------------------------------------------
+
+static void sweep_lanes(Build *b) {
+  const Scheme *scheme = b->scheme;
+  if (scheme->lanes == 1) {
+    at_point(b);
+    return;
+  }
+  const SweepAxis *axis = &scheme->out[scheme->n_out - 1];
+  SweepPiece pieces[SWEEP_MAX_PIECES];
+  int n = sweep_pieces(&b->nest->pool, axis->extent, scheme->lanes, false, b->lane_from, pieces);
+  for (int k = 0; k < n; k++) {
+    open_piece(b, axis, &pieces[k], b->lane_limit);
+    at_point(b);
+    nest_close(b->nest);
+  }
+}
+
+static void sweep_axes(Build *b, int k) {
+  if (k == b->scheme->n_out - (b->scheme->lanes > 1)) {
+    sweep_lanes(b);
+    return;
+  }
+  open_whole_axis(b, &b->scheme->out[k]);
+  sweep_axes(b, k + 1);
+  nest_close(b->nest);
+}
+
+static Size parallel_points(const Scheme *scheme) {
+  Size points = size_const(1);
+  for (int k = 0; k < scheme->n_parallel; k++) points = size_times(points, scheme->out[k].extent);
+  return points;
+}
+
+// Gives the parallel axes their positions in a point number.
+static void set_parallel(Build *b, const Expr *point) {
+  for (int k = b->scheme->n_parallel - 1; k > 0; k--) {
+    set_axis(b, &b->scheme->out[k], expr_mod(&b->nest->pool, point, b->scheme->out[k].extent));
+    point = expr_div(&b->nest->pool, point, b->scheme->out[k].extent);
+  }
+  if (b->scheme->n_parallel > 0) set_axis(b, &b->scheme->out[0], point);
+}
+
+static const char *parallel_name(const Build *b) {
+  return b->scheme->n_parallel == 1 ? b->scheme->out[0].name : "point";
+}
+
+// Items that are blocks of points: begin*block .. min(end*block, points).
+static void sweep_blocks(Build *b) {
+  ExprPool *pool = &b->nest->pool;
+  Size points = parallel_points(b->scheme), block = size_const(b->scheme->block);
+  const Expr *from = expr_scale(pool, expr_var(pool, b->nest->begin), block);
+  const Expr *to = expr_scale(pool, expr_var(pool, b->nest->end), block);
+  int var = nest_var(b->nest, parallel_name(b), points);
+  nest_open_loop(b->nest, &(Loop){var, from, to, b->scheme->block > 1 ? expr_size(pool, points) : NULL, 1, 1, 1});
+  set_parallel(b, expr_var(pool, var));
+  sweep_axes(b, b->scheme->n_parallel);
+  nest_close(b->nest);
+  int symbol = 0;
+  for (int k = 0; k < IR_MAX_SYMBOLS; k++)
+    if (points.power[k]) symbol = k + 1;
+  b->nest->items = (DlcCount){points.scale, symbol, b->scheme->block, 1};
+}
+
+// The number of parts of the lane axis. 0: it depends on a symbol.
+static int64_t lane_parts(const Scheme *scheme) {
+  if (scheme->lane_chunk == 0) return 1;
+  Size extent = scheme->out[scheme->n_out - 1].extent;
+  return size_is_const(extent) ? (extent.scale + scheme->lane_chunk - 1) / scheme->lane_chunk : 0;
+}
+
+static void set_lane_part(Build *b, const Expr *part) {
+  b->lane_from = expr_scale(&b->nest->pool, part, size_const(b->scheme->lane_chunk));
+  b->lane_limit = expr_offset(&b->nest->pool, b->lane_from, b->scheme->lane_chunk);
+}
+
+static void count_part_items(Build *b, int64_t parts) {
+  Size points = parallel_points(b->scheme);
+  Dim chunks = b->sweep->kind == SWEEP_CHUNKS ? b->sweep->extent[b->sweep->n_out] : dim_const(1);
+  DlcCount *items = &b->nest->items;
+  if (b->sweep->kind == SWEEP_CHUNKS) {
+    *items = (DlcCount){chunks.scale, chunks.symbol, b->sweep->chunk, parts * points.scale};
+  } else if (parts == 0) {
+    Size extent = b->scheme->out[b->scheme->n_out - 1].extent;
+    *items = (DlcCount){extent.scale, 0, b->scheme->lane_chunk, 1};
+    for (int k = 0; k < IR_MAX_SYMBOLS; k++)
+      if (extent.power[k]) items->symbol = k + 1;
+  } else {
+    *items = (DlcCount){points.scale, 0, 1, parts};
+    for (int k = 0; k < IR_MAX_SYMBOLS; k++)
+      if (points.power[k]) items->symbol = k + 1;
+  }
+}
+
+// Items that are (chunk, point, part of the lane axis), the last the fastest.
+static void sweep_parts(Build *b) {
+  ExprPool *pool = &b->nest->pool;
+  Size points = parallel_points(b->scheme);
+  int64_t parts = lane_parts(b->scheme);
+  int var = nest_unbounded_var(b->nest, "item");
+  nest_open_loop(b->nest, &(Loop){var, expr_var(pool, b->nest->begin), expr_var(pool, b->nest->end), NULL, 1, 1, 1});
+  const Expr *rest = expr_var(pool, var);
+  if (b->scheme->lane_chunk > 0) {
+    set_lane_part(b, parts ? expr_mod(pool, rest, size_const(parts)) : rest);
+    rest = parts ? expr_div(pool, rest, size_const(parts)) : number(b, 0);
+  }
+  if (b->sweep->kind == SWEEP_CHUNKS) {
+    b->chunk = expr_div(pool, rest, points);
+    rest = expr_mod(pool, rest, points);
+  }
+  set_parallel(b, rest);
+  sweep_axes(b, b->scheme->n_parallel);
+  nest_close(b->nest);
+  count_part_items(b, parts);
+}
+
+Nest *sweep_build(Arena *arena, const Sweep *sweep, const Scheme *scheme, int *vars) {
+  int n = lower_arg_count(sweep->kernel);
+  NestArg *args = arena_array(arena, (size_t)n, sizeof *args);
+  lower_args(sweep->plan, sweep->kernel, args);
+  Nest *nest = nest_new(arena, sweep->plan->graph, args, n);
+  Build b = {.sweep = sweep, .scheme = scheme, .nest = nest, .vars = vars};
+  b.lower = (Lower){.plan = sweep->plan, .kernel = sweep->kernel, .nest = nest, .root_value = VALUE_NONE};
+  b.lane_from = expr_const(&nest->pool, 0);
+  for (int k = 0; k < sweep->n_out + sweep->n_red; k++) b.index[k] = expr_const(&nest->pool, 0);
+  if (sweep->kind == SWEEP_CHUNKS || scheme->lane_chunk > 0) sweep_parts(&b);
+  else sweep_blocks(&b);
+  nest->item_cost = scheme->item_cost;
+  return nest;
+}

@@ -1,0 +1,27 @@
+// The micro-kernel: one phase of a contraction as an LLVM function, accumulators in registers.
+#pragma once
+#include <llvm-c/Core.h>
+
+#include "contract.h"
+
+// What to do with a vector of finished sums. `index` holds an i64 for each output index of the root (the lane index:
+// that of the vector's first lane), `value` is <lanes x float>; only the first `live` lanes are inside.
+typedef void (*TileStore)(void *state, LLVMBuilderRef builder, const LLVMValueRef *index, LLVMValueRef value, int lanes,
+                          int live);
+
+typedef struct TileJob {
+  const Graph *graph;
+  const Contract *contract;
+  const Phase *phase;
+  Tile tile;
+  Shares shares;
+  int slot_a, slot_b;  // which of the kernel's args hold the operands
+  int slot_scratch;    // chunked: where the chunks' sums go, [chunk][result]
+  TileStore store;     // not chunked: what follows the sum
+  // Called once per function, before any store: lets the store's owner load its pointers.
+  void (*begin)(void *state, LLVMBuilderRef builder, LLVMValueRef function);
+  void *state;
+} TileJob;
+
+// Adds `void name(ptr args, ptr rt, i64 begin, i64 end)` to the module: the work items begin..end of job->shares.
+LLVMValueRef tile_emit(LLVMModuleRef module, const char *name, const TileJob *job);

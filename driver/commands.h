@@ -1,0 +1,17 @@
+// Every command's function; main.c lists them. Each returns an exit status (session.h).
+#pragma once
+#include "session.h"
+
+int command_bench(Session *session);
+int command_check(Session *session);
+int command_compile(Session *session);
+int command_dump(Session *session);
+int command_eval(Session *session);
+int command_grad(Session *session);
+int command_help(Session *session);
+int command_init(Session *session);
+int command_opt(Session *session);
+int command_predict(Session *session);
+int command_show(Session *session);
+int command_train(Session *session);
+int command_version(Session *session);

@@ -1,0 +1,69 @@
+// The dlc command: the list of what it can do. Adding a command is a row here, its function in a file of its own (named
+// in commands.h), and the rows of the options that it takes (options.c).
+#include "commands.h"
+
+static const Command commands[] = {
+    {"compile", command_compile, "FILE.dl", 1, 1, "what a program is made of, compiled",
+     "Checks a program, runs every pass and compiles all kernels. Shows every layer with its shape, parameters and\n"
+     "floating-point operations for one row, the kernels after fusion, the memory plan and how long compiling took.",
+     "dlc examples/lenet5.dl\n"
+     "dlc compile examples/resnet20.dl --batch 1 --mode infer --json"},
+    {"check", command_check, "FILE.dl", 1, 1, "everything that can be known without data or code",
+     "Checks names, shapes, data and train blocks, and that a gradient reaches every parameter. Opens no data and\n"
+     "generates no code.",
+     "dlc check examples/lenet5.dl"},
+    {"dump", command_dump, "FILE.dl", 1, 1, "what the compiler holds after a stage",
+     "Prints one of the compiler's representations as text. With a train block this is the training version, loss and\n"
+     "gradients included, unless --mode infer; without one it is the inference version, unless --mode train.",
+     "dlc dump examples/lenet5.dl --stage ir\n"
+     "dlc dump examples/lenet5.dl --stage loops --mode infer --batch 1"},
+    {"train", command_train, "FILE.dl", 1, 1, "run a model's train block",
+     "Trains and writes a run directory: checkpoints (step-*.safetensors with the weights, step-*.run with all else that a\n"
+     "resumed run needs), log.jsonl, TensorBoard's events, the program and its options. Every split is evaluated after each\n"
+     "epoch. Ctrl-C writes a checkpoint and ends; --resume DIR goes on there, with the bits of the uninterrupted run.",
+     "dlc train examples/digits.dl\n"
+     "dlc train examples/lenet5.dl --data ../shared/data --epochs 3 --out runs/lenet5\n"
+     "dlc train examples/lenet5.dl --data ../shared/data --resume runs/lenet5"},
+    {"eval", command_eval, "FILE.dl", 1, 1, "loss and metrics of saved weights on a split",
+     "Runs the inference version over every row of a split of the data and prints the loss and each metric of the\n"
+     "train block; --json prints them as one object.",
+     "dlc eval examples/digits.dl --weights run/step-00000471.safetensors --split test"},
+    {"predict", command_predict, "FILE.dl", 1, 1, "a model's outputs for given inputs",
+     "Runs the inference version on any number of rows. Inputs and outputs are .npy files, by name; a model with one\n"
+     "output takes --output y.npy. --weights may be left out for a model without parameters.",
+     "dlc predict examples/lenet5.dl --weights w.safetensors --input image=x.npy --output y.npy"},
+    {"init", command_init, "FILE.dl", 1, 1, "the initial weights of a seed",
+     "Writes the weights with which training with that seed would start, in the form of a checkpoint.",
+     "dlc init examples/lenet5.dl --seed 1 -o w.safetensors"},
+    {"grad", command_grad, "FILE.dl", 1, 1, "values and gradients at a point",
+     "With --at: every value of a small model at a point and the derivative of its result by each, in double.\n"
+     "Otherwise from files, by the compiled kernels (--oracle: by the evaluator in double): of the train block's loss,\n"
+     "or where there is none, of the output times a cotangent. The file holds value.NAME, value.loss, grad.PARAMETER\n"
+     "and grad.INPUT.",
+     "dlc grad examples/gradient.dl --at x=-2,y=5,z=-4\n"
+     "dlc grad examples/lenet5.dl --weights w.safetensors --input image=x.npy,label=y.npy -o grads.safetensors"},
+    {"bench", command_bench, "FILE.dl", 1, 1, "how fast a step is",
+     "Times steps on data in memory: normal inputs, uniform labels; opens no data. A model without a train block takes\n"
+     "the mean square of its output as its loss and plain SGD. --profile shows each kernel's time.",
+     "dlc bench examples/lenet5.dl --mode train --batch 64\n"
+     "dlc bench examples/resnet20.dl --mode infer --batch 1 --json"},
+    {"opt", command_opt, "FILE.dlir", 1, 1, "run passes over the IR's text form",
+     "Reads a graph, verifies it, runs the passes that --passes names, in that order, and prints the result. Without\n"
+     "--passes it only reads, verifies and prints.",
+     "dlc opt tests/golden/driver/opt.dlir --passes=canonicalise,cse,dce"},
+    {"show", command_show, "WHAT [NAME]", 1, 2, "the standard library, the operations, the passes",
+     "show std       the standard library, in the language itself; show std conv2d: one of its functions\n"
+     "show ops       every operation of the graph with its meaning\n"
+     "show passes    every pass, in order, with what it leaves true",
+     "dlc show std conv2d\n"
+     "dlc show ops"},
+    {"help", command_help, "[COMMAND]", 0, 1, "this, or a command's help",
+     "Shows what dlc can do, or one command's usage and options.", "dlc help train"},
+    {"version", command_version, "", 0, 0, "the versions of dlc and LLVM, and the CPU",
+     "Shows the versions of dlc and LLVM, and the CPU that it compiles for.", "dlc version"},
+};
+
+int main(int argc, char **argv) {
+  static const CommandTable table = {commands, sizeof commands / sizeof *commands};
+  return session_main(&table, argc, argv);
+}

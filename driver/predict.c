@@ -1,0 +1,102 @@
+// dlc predict: the inference version of a model on any number of rows, .npy in and out.
+#include <string.h>
+
+#include "bindings.h"
+#include "checkpoint.h"
+#include "commands.h"
+
+enum { ROWS_AT_ONCE = 64 };
+
+typedef struct Prediction {
+  Session *session;
+  Runner *runner;
+  NpyArray *inputs;  // [n_inputs]
+  int64_t rows;
+  char **results;  // [n_outputs], whole
+} Prediction;
+
+static bool load_weights(Session *session, Runner *r) {
+  const char *path = session->options.weights;
+  if (path)
+    return weights_load(session->arena, session->sink, session->io, path, r->params, r->param, r->states, r->state);
+  if (r->params->n_items == 0 && r->states->n_items == 0) return true;
+  Diag *diag = diag_error(session->sink, DIAG_E0605, SPAN_NONE, "the model has parameters: --weights is missing");
+  diag_line(session->sink, diag, DIAG_HELP, "dlc train writes them, dlc init gives initial ones");
+  return false;
+}
+
+static void run_rows(Prediction *p, int64_t first, int64_t rows) {
+  Runner *r = p->runner;
+  for (int k = 0; k < r->step->n_inputs; k++)
+    bindings_copy(&r->step->inputs[k], &p->inputs[k], first, rows, r->inputs[k]);
+  runner_step(r, rows, 0, 0, NULL);
+  for (int k = 0; k < r->step->n_outputs; k++) {
+    const DlcTensor *output = &r->step->outputs[k];
+    int64_t size = dtype_size((DType)output->type);
+    int64_t at = runner_is_batched(output) ? first * runner_elements(output, 1) : 0;
+    memcpy(p->results[k] + at * size, runner_output(r, k), (size_t)(runner_elements(output, rows) * size));
+  }
+}
+
+static bool write_output(Prediction *p, int output, const char *path) {
+  const DlcTensor *tensor = &p->runner->step->outputs[output];
+  int64_t dim[8];
+  for (int d = 0; d < tensor->rank; d++) dim[d] = runner_dim(tensor, d, p->rows);
+  int error = npy_write(p->session->io, p->session->arena, path, tensor->type, tensor->rank, dim, p->results[output]);
+  if (error) diag_error(p->session->sink, DIAG_E0651, SPAN_NONE, "cannot write '%s': %s", path, strerror(-error));
+  return !error;
+}
+
+// --output y.npy of a model with one output, or a=a.npy,b=b.npy.
+static int write_outputs(Prediction *p) {
+  const DlcStep *step = p->runner->step;
+  NamedFiles files = bindings_parse(p->session->arena, p->session->options.output);
+  for (int k = 0; k < files.n_items; k++) {
+    const NamedFile *file = &files.items[k];
+    int output = file->name ? runner_find_output(p->runner, OUT_RESULT, file->name) : step->n_outputs == 1 ? 0 : -1;
+    if (output < 0) {
+      Diag *diag = diag_error(p->session->sink, DIAG_E0450, SPAN_NONE, "the model has no output '%s'",
+                              file->name ? file->name : file->path);
+      for (int n = 0; n < step->n_outputs; n++)
+        diag_line(p->session->sink, diag, DIAG_NOTE, "there is '%s'", step->outputs[n].name);
+      return STATUS_DATA;
+    }
+    if (!write_output(p, output, file->path)) return STATUS_WRITE;
+  }
+  return STATUS_DONE;
+}
+
+static int predict(Session *session, Pipeline *pipeline, Unit *unit, Team *team) {
+  Prediction p = {.session = session, .runner = runner_new(session->arena, unit, team, NULL)};
+  const DlcStep *step = p.runner->step;
+  p.inputs = arena_array(session->arena, (size_t)step->n_inputs, sizeof *p.inputs);
+  if (!load_weights(session, p.runner)) return STATUS_DATA;
+  if (!bindings_read(session, step->inputs, step->n_inputs, session->options.input, p.inputs, &p.rows))
+    return STATUS_DATA;
+  p.results = arena_array(session->arena, (size_t)step->n_outputs, sizeof *p.results);
+  for (int k = 0; k < step->n_outputs; k++) {
+    int64_t count = runner_elements(&step->outputs[k], p.rows);
+    p.results[k] = arena_array(session->arena, (size_t)count, (size_t)dtype_size((DType)step->outputs[k].type));
+  }
+  for (int64_t first = 0; first < p.rows; first += pipeline->batch) {
+    int64_t rows = p.rows - first < pipeline->batch ? p.rows - first : pipeline->batch;
+    run_rows(&p, first, rows);
+  }
+  return write_outputs(&p);
+}
+
+int command_predict(Session *session) {
+  if (!session->options.output) {
+    diag_error(session->sink, DIAG_E0601, SPAN_NONE, "dlc predict needs --output FILE.npy");
+    return STATUS_USAGE;
+  }
+  Pipeline *p = pipeline_open(session);
+  if (!p) return STATUS_WRONG;
+  if (!session->options.batch) p->batch = ROWS_AT_ONCE;
+  Unit *unit = pipeline_build(p, MODE_INFER, LOWER_OUTPUT);
+  Team *team = unit ? team_new(p->codegen.threads) : NULL;
+  int status = unit && team ? predict(session, p, unit, team) : STATUS_RESOURCE;
+  team_free(team);
+  pipeline_release(unit);
+  return status;
+}

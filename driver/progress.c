@@ -1,0 +1,77 @@
+// The live line of training.
+#include "progress.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "report.h"
+
+static const double LIVE_SECONDS = 0.1, PLAIN_SECONDS = 20;  // between two lines
+
+static double now(const Session *s) { return s->clock.seconds(s->clock.state); }
+
+Progress progress_new(Session *session) {
+  const char *term = getenv("TERM");
+  bool terminal = isatty(STDERR_FILENO) && !(term && strcmp(term, "dumb") == 0);
+  return (Progress){.session = session,
+                    .live = terminal && !session->options.quiet,
+                    .next = now(session) + (terminal ? LIVE_SECONDS : PLAIN_SECONDS),
+                    .line = text_new(session->arena)};
+}
+
+static void put(Progress *p) {
+  Session *s = p->session;
+  (void)!s->io.ops->write(s->io.state, STDERR_FILENO, p->line.bytes, p->line.length);
+}
+
+bool progress_is_due(Progress *p) { return !p->session->options.quiet && now(p->session) >= p->next; }
+
+void progress_time(double seconds, Text *out) {
+  long long whole = seconds > 0 && seconds < 1e15 ? llround(seconds) : 0;
+  if (whole < 60)
+    text_printf(out, "%lld s", whole);
+  else if (whole < 3600)
+    text_printf(out, "%lld min %02lld s", whole / 60, whole % 60);
+  else
+    text_printf(out, "%lld h %02lld min", whole / 3600, whole / 60 % 60);
+}
+
+void progress_show(Progress *p, const ProgressPoint *point) {
+  Text *line = &p->line;
+  text_clear(line);
+  if (p->live) text_add(line, "\r");
+  if (point->epochs)
+    text_printf(line, "epoch %lld/%lld  ", (long long)point->epoch, (long long)point->epochs);
+  else
+    text_printf(line, "epoch %lld  ", (long long)point->epoch);
+  text_printf(line, "step %lld/%lld  %s  ", (long long)point->step, (long long)point->steps, point->text);
+  report_number(llround(point->rows_per_second), line);
+  text_add(line, " rows/s  ");
+  progress_time(point->seconds_left, line);
+  text_add(line, p->live ? " left\x1b[K" : " left\n");
+  put(p);
+  p->showing = p->live;
+  p->next = now(p->session) + (p->live ? LIVE_SECONDS : PLAIN_SECONDS);
+}
+
+void progress_clear(Progress *p) {
+  if (!p->showing) return;
+  text_clear(&p->line);
+  text_add(&p->line, "\r\x1b[K");
+  put(p);
+  p->showing = false;
+}
+
+void progress_say(Progress *p, const char *format, ...) {
+  if (p->session->options.quiet) return;
+  progress_clear(p);
+  text_clear(&p->line);
+  va_list args;
+  va_start(args, format);
+  text_vprintf(&p->line, format, args);
+  va_end(args);
+  text_add(&p->line, "\n");
+  put(p);
+}

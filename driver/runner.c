@@ -1,0 +1,90 @@
+// Memory for a compiled step, and the step itself.
+#include "runner.h"
+
+#include <string.h>
+
+enum { ALIGNMENT = 64 };
+
+static char *aligned_block(Arena *arena, int64_t bytes, int64_t *total) {
+  char *block = arena_alloc(arena, (size_t)bytes + ALIGNMENT);
+  *total += bytes;
+  return (char *)(((uintptr_t)block + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
+}
+
+static float *aligned_floats(Arena *arena, const TensorTable *table, int64_t *total) {
+  return (float *)aligned_block(arena, table->block_floats * (int64_t)sizeof(float), total);
+}
+
+int64_t runner_dim(const DlcTensor *tensor, int d, int64_t rows) {
+  return tensor->scale[d] * (tensor->symbol[d] ? rows : 1);
+}
+
+int64_t runner_elements(const DlcTensor *tensor, int64_t rows) {
+  int64_t count = 1;
+  for (int d = 0; d < tensor->rank; d++) count *= runner_dim(tensor, d, rows);
+  return count;
+}
+
+bool runner_is_batched(const DlcTensor *tensor) { return tensor->rank > 0 && tensor->symbol[0] != 0; }
+
+Runner *runner_new(Arena *arena, const Unit *unit, Team *team, const Runner *shared) {
+  Runner *r = arena_alloc(arena, sizeof *r);
+  r->step = codegen_step(unit->compiled);
+  r->team = team;
+  r->params = &unit->lowered->params;
+  r->states = &unit->lowered->states;
+  r->param = shared ? shared->param : aligned_floats(arena, r->params, &r->bytes);
+  r->state = shared ? shared->state : aligned_floats(arena, r->states, &r->bytes);
+  r->state_next = aligned_floats(arena, r->states, &r->bytes);
+  if (unit->mode == MODE_TRAIN) r->grad = aligned_floats(arena, r->params, &r->bytes);
+  r->inputs = arena_array(arena, (size_t)r->step->n_inputs, sizeof *r->inputs);
+  for (int k = 0; k < r->step->n_inputs; k++) {
+    const DlcTensor *input = &r->step->inputs[k];
+    r->inputs[k] =
+        aligned_block(arena, runner_elements(input, r->step->capacity[0]) * dtype_size((DType)input->type), &r->bytes);
+  }
+  r->scratch = arena_array(arena, (size_t)r->step->n_args, sizeof *r->scratch);
+  r->binding.base[DLC_ARENA] = aligned_block(arena, r->step->arena_bytes, &r->bytes);
+  r->binding.base[DLC_PARAM] = (char *)r->param;
+  r->binding.base[DLC_GRAD] = (char *)r->grad;
+  r->binding.base[DLC_STATE] = (char *)r->state;
+  r->binding.base[DLC_STATE_NEXT] = (char *)r->state_next;
+  r->binding.inputs = r->inputs;
+  return r;
+}
+
+void runner_init(Runner *r, uint64_t seed) {
+  for (int k = 0; k < r->params->n_items; k++) tensor_init(&r->params->items[k], seed, r->param);
+  for (int k = 0; k < r->states->n_items; k++) tensor_init(&r->states->items[k], seed, r->state);
+}
+
+void runner_step(Runner *r, int64_t rows, uint64_t seed, uint64_t step_number, StepProfile *profile) {
+  DlcRt rt = {.seed = seed, .step = step_number};
+  for (int k = 0; k < DLC_MAX_SYMBOLS; k++) rt.symbol[k] = rows;
+  if (r->states->block_floats) memcpy(r->state_next, r->state, (size_t)r->states->block_floats * sizeof *r->state);
+  step_run(r->team, r->step, &r->binding, &rt, r->scratch, profile);
+}
+
+void runner_accept(Runner *r) {
+  if (r->states->block_floats) memcpy(r->state, r->state_next, (size_t)r->states->block_floats * sizeof *r->state);
+}
+
+int runner_find_output(const Runner *r, OutputKind kind, const char *name) {
+  for (int k = 0; k < r->step->n_outputs; k++) {
+    const DlcTensor *output = &r->step->outputs[k];
+    if (output->kind == (int)kind && (!name || !strcmp(name, output->name))) return k;
+  }
+  return -1;
+}
+
+const void *runner_output(const Runner *r, int output) {
+  const DlcArg *at = &r->step->outputs[output].at;
+  char *base = at->region == DLC_INPUT ? r->inputs[at->input] : r->binding.base[at->region];
+  return base + at->offset;
+}
+
+int runner_find_input(const Runner *r, const char *name) {
+  for (int k = 0; k < r->step->n_inputs; k++)
+    if (!strcmp(r->step->inputs[k].name, name)) return k;
+  return -1;
+}

@@ -1,0 +1,38 @@
+// A compiled unit with memory to run in: the planned block, parameters, gradients, states, inputs; and a step of it.
+#pragma once
+#include "optimizer.h"
+#include "pipeline.h"
+#include "threads.h"
+
+typedef struct Runner {
+  const DlcStep *step;
+  Team *team;
+  const TensorTable *params, *states;
+  StepBinding binding;
+  char **inputs;              // [step->n_inputs]; runner_new gives each room for a full batch, callers may repoint
+  char **scratch;             // for step_run
+  float *param, *grad;        // [params->block_floats]
+  float *state, *state_next;  // [states->block_floats]
+  int64_t bytes;              // of all blocks together
+} Runner;
+
+// Room for a unit that has been through pipeline_codegen, all zero. `shared`: NULL, or a runner whose parameter and
+// state blocks this one uses (training and evaluation of the same model); tables must agree.
+Runner *runner_new(Arena *arena, const Unit *unit, Team *team, const Runner *shared);
+// The initial weights and states of a seed.
+void runner_init(Runner *runner, uint64_t seed);
+// One step on a batch of `rows` rows. New states are in state_next; runner_accept makes them current.
+void runner_step(Runner *runner, int64_t rows, uint64_t seed, uint64_t step_number, StepProfile *profile);
+void runner_accept(Runner *runner);
+
+// Where an output of the step lies, valid until the next step. -1/NULL where there is none of that kind and name
+// (name NULL: the first of the kind).
+int runner_find_output(const Runner *runner, OutputKind kind, const char *name);
+const void *runner_output(const Runner *runner, int output);
+int runner_find_input(const Runner *runner, const char *name);
+
+// Elements of an input or output of the step for a batch of `rows`; the constant shape of one row's worth is
+// dim[1..rank) where dimension 0 is the batch.
+int64_t runner_elements(const DlcTensor *tensor, int64_t rows);
+int64_t runner_dim(const DlcTensor *tensor, int d, int64_t rows);
+bool runner_is_batched(const DlcTensor *tensor);  // does dimension 0 depend on the batch?

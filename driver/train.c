@@ -1,0 +1,81 @@
+// dlc train: runs a model's train block in a run directory.
+#include <string.h>
+#include <time.h>
+
+#include "commands.h"
+#include "signals.h"
+#include "trainer.h"
+
+// runs/lenet5-20260131-235959
+static const char *default_directory(const Pipeline *p) {
+  Session *s = p->session;
+  time_t when = (time_t)s->clock.unix_time(s->clock.state);
+  struct tm t;
+  gmtime_r(&when, &t);
+  return arena_printf(s->arena, "runs/%s-%04d%02d%02d-%02d%02d%02d", p->model_name, t.tm_year + 1900, t.tm_mon + 1,
+                      t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec);
+}
+
+static bool options_agree(Session *session) {
+  const Options *o = &session->options;
+  const char *other = !o->resume ? NULL : o->out ? "--out" : o->weights ? "--weights" : NULL;
+  if (!other) return true;
+  diag_error(session->sink, DIAG_E0601, SPAN_NONE, "--resume and %s exclude each other", other);
+  return false;
+}
+
+// The command line again, as far as it decides what a run does: a file to read, or to start the same run from.
+static const char *options_text(const Pipeline *p) {
+  const Options *o = &p->session->options;
+  Text text = text_new(p->session->arena);
+  text_add(&text, "{\"program\":");
+  text_add_quoted(&text, p->path);
+  text_add(&text, ",\"model\":");
+  text_add_quoted(&text, p->model_name);
+  text_printf(&text, ",\"seed\":%llu,\"batch\":%lld,\"epochs\":%lld,\"steps\":%lld,\"numerics\":\"%s\",\"cpu\":",
+              (unsigned long long)p->seed, (long long)p->batch, (long long)p->train->epochs, (long long)p->train->steps,
+              p->fast ? "fast" : "strict");
+  text_add_quoted(&text, o->cpu);
+  text_add(&text, ",\"set\":{");
+  for (int k = 0; k < o->n_settings; k++) {
+    if (k) text_add(&text, ",");
+    text_add_quoted(&text, o->settings[k].name);
+    text_add(&text, ":");
+    text_add_quoted(&text, o->settings[k].value);
+  }
+  text_add(&text, "}}\n");
+  return text.bytes;
+}
+
+enum { PROGRAM_MOST = 1 << 26 };
+
+// The program and its options beside what they make.
+static bool put_copies(const Pipeline *p, RunDir *run) {
+  Session *s = p->session;
+  char *program;
+  size_t size;
+  int error = io_read_file(s->io, s->arena, p->path, PROGRAM_MOST, &program, &size);
+  if (!error) error = run_put(run, "program.dl", program);
+  if (!error) error = run_put(run, "options.json", options_text(p));
+  if (error)
+    diag_error(s->sink, DIAG_E0604, SPAN_NONE, "cannot write into '%s': %s", run_path(run), strerror(-error));
+  return !error;
+}
+
+int command_train(Session *session) {
+  if (!options_agree(session)) return STATUS_USAGE;
+  Pipeline *p = pipeline_open(session);
+  if (!p) return STATUS_WRONG;
+  if (!p->train) {
+    diag_error(session->sink, DIAG_E0605, SPAN_NONE, "model '%s' has no train block", p->model_name);
+    return STATUS_USAGE;
+  }
+  signals_watch();
+  const Options *o = &session->options;
+  const char *path = o->resume ? o->resume : o->out ? o->out : default_directory(p);
+  RunDir *run = run_open(session->arena, session->sink, session->io, path, o->resume != NULL);
+  if (!run) return STATUS_WRITE;
+  int status = put_copies(p, run) ? train_run(p, run, o->resume != NULL) : STATUS_WRITE;
+  run_close(run);
+  return status;
+}

@@ -1,0 +1,42 @@
+// What a training run holds. Private to trainer.c and trainer_setup.c.
+#pragma once
+#include "evaluate.h"
+#include "progress.h"
+#include "trainer.h"
+
+typedef enum Outcome { GOES_ON, STOPPED, DIVERGED, CANNOT_WRITE, NO_MEMORY } Outcome;
+
+typedef struct Trainer {
+  Session *session;
+  Pipeline *p;
+  const TrainSpec *spec;
+  RunDir *run;
+  int log;  // --log's file, or -1
+  Team *team;
+  Unit *train_unit, *test_unit;
+  Runner *train, *test;  // share parameters and states
+  DataStore *store;
+  BoundSplit *split;    // train
+  BoundSplit **others;  // every other split: [n_others]
+  int n_others;
+  Loader *loader;
+  Optimizer optimizer;
+  RunState state;
+  int *outputs;            // of the step: whose values state.sums adds up, the loss first: [state.n_sums]
+  int64_t batches, steps;  // of an epoch, of the run
+  bool unsaved;            // something changed since the last checkpoint
+  int failed_writes;       // in a row
+  double lr;               // of the last update
+  double epoch_start;      // clock seconds
+  int64_t epoch_rows;      // trained on since then
+  Progress progress;
+  Text line;               // reused
+} Trainer;
+
+// The name of sum k of the state: "loss" or the metric's.
+const char *trainer_sum_name(const Trainer *t, int k);
+
+// Compiles, opens the data, takes the weights' first values or the newest checkpoint's, starts the loader. False after
+// reporting; what is there then is released all the same.
+bool trainer_open(Trainer *t, bool resume);
+void trainer_release(Trainer *t);

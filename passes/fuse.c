@@ -1,0 +1,245 @@
+// Fusion, second step: which stored values share a kernel.
+//
+// On entry every node has its seat (fuse_seat.c). On exit every SEAT_HOME node is in one group, and the groups' keys
+// grow along every dependency. Nodes are taken in order; each root opens a group, every other node tries, in this
+// order,
+//   to follow a group: all that it reads of it, it reads at the point, and all else it needs can run before the group;
+//   for a padded or transposed copy: to be stored by the group that computes what it copies;
+//   to run beside: in a group without root over the same shape that reads one of its inputs at the same point;
+// and opens a group where none takes it.
+//
+// That all else can run before is known by keys alone: a group whose key is smaller cannot depend on this one. A group
+// with a greater key that depends on nothing later is moved to the front of it, by lowering its key (and, a few steps
+// deep, its dependencies' keys): the scale and shift of a batch norm, computed from parameters, come after the
+// convolution in the graph and before it in the plan.
+#include "fuse.h"
+
+#include <math.h>
+
+enum {
+  MAX_WORK = 256,       // nodes evaluated by a kernel
+  LOWERING_STEPS = 32,  // groups looked at when one is to be moved forward
+  MAX_TRIES = 4
+};
+
+// ---- what a node reads ----------------------------------------------------------------------------------------------
+
+typedef struct Reach {  // what one node, or several, would need in a kernel
+  struct Dependency {
+    int group;
+    bool at_point;  // read at the point only
+  } *items;
+  size_t n, capacity;
+  NodeId *leaves;  // tensors read at the point
+  size_t n_leaves, leaves_capacity;
+  int work;
+} Reach;
+
+static void reach_group(Fuse *f, Reach *r, int group, bool at_point) {
+  for (size_t k = 0; k < r->n; k++) {
+    if (r->items[k].group != group) continue;
+    r->items[k].at_point &= at_point;
+    return;
+  }
+  r->items = arena_grow(f->arena, r->items, r->n, &r->capacity, sizeof *r->items);
+  r->items[r->n].group = group;
+  r->items[r->n++].at_point = at_point;
+}
+
+static void reach_leaf(Fuse *f, Reach *r, NodeId id) {
+  r->leaves = arena_grow(f->arena, r->leaves, r->n_leaves, &r->leaves_capacity, sizeof *r->leaves);
+  r->leaves[r->n_leaves++] = id;
+}
+
+static void reach_operands(Fuse *f, Reach *r, NodeId id, bool at_point);
+
+static void reach_value(Fuse *f, Reach *r, NodeId id, bool at_point) {
+  FuseNode *n = &f->nodes[id];
+  if (n->seen[at_point] == f->mark) return;
+  n->seen[at_point] = f->mark;
+  if (n->seat == SEAT_CONST) return;
+  if (n->seat == SEAT_INLINE) {
+    reach_operands(f, r, id, at_point);
+    return;
+  }
+  int group = f->nodes[n->base].group;
+  if (group >= 0) reach_group(f, r, group, at_point && n->seat == SEAT_HOME && !n->moved);
+  if (at_point) reach_leaf(f, r, id);
+}
+
+static void reach_operands(Fuse *f, Reach *r, NodeId id, bool at_point) {
+  const Node *node = graph_node(f->g, id);
+  r->work++;
+  for (int k = 0; k < node->n_in; k++) {
+    bool here = at_point && !fuse_is_root(node) && fuse_at_point(f->g, node, k);
+    reach_value(f, r, node->in[k], here);
+  }
+}
+
+// ---- groups ---------------------------------------------------------------------------------------------------------
+
+static int new_group(Fuse *f, NodeId root, NodeId space, const char *why) {
+  f->groups = arena_grow(f->arena, f->groups, f->n_groups, &f->groups_capacity, sizeof *f->groups);
+  Group *group = &f->groups[f->n_groups];
+  *group = (Group){.root = root, .space = space, .key = (double)(f->n_groups + 1), .why_alone = why};
+  group->takes_more = !f->options->no_fuse && (root == NODE_NONE || graph_node(f->g, root)->op == OP_index);
+  return (int)f->n_groups++;
+}
+
+static void add_before(Fuse *f, Group *group, int before) {
+  for (size_t k = 0; k < group->n_before; k++)
+    if (group->before[k] == before) return;
+  group->before = arena_grow(f->arena, group->before, group->n_before, &group->before_capacity, sizeof *group->before);
+  group->before[group->n_before++] = before;
+}
+
+static void put(Fuse *f, int number, NodeId id, const Reach *r) {
+  Group *group = &f->groups[number];
+  group->homes = arena_grow(f->arena, group->homes, group->n_homes, &group->homes_capacity, sizeof *group->homes);
+  group->homes[group->n_homes++] = id;
+  group->work += r->work;
+  f->nodes[id].group = number;
+  for (size_t k = 0; k < r->n; k++)
+    if (r->items[k].group != number) add_before(f, group, r->items[k].group);
+  for (size_t k = 0; k < r->n_leaves && group->root == NODE_NONE; k++) f->nodes[r->leaves[k]].reader = number;
+}
+
+// Makes the group's key less than `limit`, the key of group `stop`, where dependencies allow.
+static bool lower(Fuse *f, int number, int stop, double limit, int *steps) {
+  Group *group = &f->groups[number];
+  if (number == stop || --*steps < 0) return false;
+  if (group->key < limit) return true;
+  double floor = limit - 1;
+  for (size_t k = 0; k < group->n_before; k++) {
+    if (!lower(f, group->before[k], stop, limit, steps)) return false;
+    floor = fmax(floor, f->groups[group->before[k]].key);
+  }
+  double key = limit - (limit - floor) / 4;
+  if (!(key > floor && key < limit)) return false;  // no double left between
+  group->key = key;
+  return true;
+}
+
+// Can everything in the reach but the group itself run before it?
+static bool others_run_before(Fuse *f, const Reach *r, int number) {
+  int steps = LOWERING_STEPS;
+  for (size_t k = 0; k < r->n; k++) {
+    int other = r->items[k].group;
+    if (other != number && !lower(f, other, number, f->groups[number].key, &steps)) return false;
+  }
+  return true;
+}
+
+static bool has_room(const Fuse *f, int number, const Reach *r, const Shape *shape) {
+  const Group *group = &f->groups[number];
+  return group->takes_more && group->work + r->work <= MAX_WORK &&
+         shape_equal(&graph_node(f->g, group->space)->shape, shape);
+}
+
+// ---- where a node goes ----------------------------------------------------------------------------------------------
+
+// The group of the reach with the greatest key below `below`, or -1.
+static int latest(const Fuse *f, const Reach *r, double below) {
+  int found = -1;
+  for (size_t k = 0; k < r->n; k++) {
+    double key = f->groups[r->items[k].group].key;
+    if (key < below && (found < 0 || key > f->groups[r->items[found].group].key)) found = (int)k;
+  }
+  return found;
+}
+
+// A group that computes what `shape`'s points need of it, at the point. -1: none.
+static int group_to_follow(Fuse *f, const Reach *r, const Shape *shape) {
+  double below = INFINITY;
+  for (int tries = 0; tries < MAX_TRIES; tries++) {
+    int k = latest(f, r, below);
+    if (k < 0) return -1;
+    int number = r->items[k].group;
+    below = f->groups[number].key;
+    if (r->items[k].at_point && has_room(f, number, r, shape) && others_run_before(f, r, number)) return number;
+  }
+  return -1;
+}
+
+static bool reaches(const Reach *r, int group) {
+  for (size_t k = 0; k < r->n; k++)
+    if (r->items[k].group == group) return true;
+  return false;
+}
+
+static int group_to_run_beside(Fuse *f, const Reach *r, const Shape *shape) {
+  int tries = 0;
+  for (size_t k = 0; k < r->n_leaves && tries < MAX_TRIES; k++) {
+    int number = f->nodes[r->leaves[k]].reader;
+    if (number < 0 || reaches(r, number) || !has_room(f, number, r, shape)) continue;
+    tries++;
+    if (others_run_before(f, r, number)) return number;
+  }
+  return -1;
+}
+
+static const char *why_not(const Fuse *f, const Reach *r, const Shape *shape) {
+  if (f->options->no_fuse) return "fusion is off";
+  if (r->n == 0) return "reads only sources";
+  const struct Dependency *last = &r->items[latest(f, r, INFINITY)];
+  const Group *group = &f->groups[last->group];
+  if (!last->at_point) return "reads what comes before it at other points, or through a reshape";
+  if (!group->takes_more) return "nothing can follow the kernel before it";
+  if (!shape_equal(&graph_node(f->g, group->space)->shape, shape))
+    return "the kernel before it runs over another shape";
+  if (group->work + r->work > MAX_WORK) return "the kernel before it is full";
+  return "needs a value that is computed after the kernel before it";
+}
+
+// A padded or transposed copy of a computed value: stored by the group that computes the value at the point. False
+// where it is none, or where reading the value back from memory is as good.
+static bool place_moved(Fuse *f, NodeId id) {
+  const Node *node = graph_node(f->g, id);
+  if (node->n_in != 1 || !kernel_moved_output(f->g, id, node->in[0], NULL, NULL)) return false;
+  NodeId source = node->in[0];
+  const Shape *shape = &graph_node(f->g, source)->shape;
+  Reach r = {0};
+  f->mark++;
+  reach_value(f, &r, source, true);
+  r.work++;
+  int group = group_to_follow(f, &r, shape);
+  if (group < 0 && f->nodes[source].seat != SEAT_INLINE) return false;
+  if (group < 0) group = group_to_run_beside(f, &r, shape);
+  if (group < 0) group = new_group(f, NODE_NONE, source, why_not(f, &r, shape));
+  put(f, group, id, &r);
+  f->nodes[id].moved = true;
+  return true;
+}
+
+static void place(Fuse *f, NodeId id) {
+  const Node *node = graph_node(f->g, id);
+  bool root = fuse_is_root(node);
+  if (!root && !f->options->no_fuse && place_moved(f, id)) return;
+  Reach r = {0};
+  f->mark++;
+  reach_operands(f, &r, id, true);
+  int group = -1;
+  if (!root && !f->options->no_fuse) {
+    group = group_to_follow(f, &r, &node->shape);
+    if (group < 0) group = group_to_run_beside(f, &r, &node->shape);
+  }
+  if (group < 0) {
+    const char *why = root ? "a reduction or a move of rows has a kernel of its own" : why_not(f, &r, &node->shape);
+    group = new_group(f, root ? id : NODE_NONE, id, why);
+  }
+  put(f, group, id, &r);
+}
+
+void fuse_join(Fuse *f) {
+  for (NodeId id = 0; (size_t)id < f->g->n_nodes; id++)
+    if (f->nodes[id].seat == SEAT_HOME) place(f, id);
+}
+
+void fuse_groups(Arena *arena, const PlanOptions *options, Plan *plan) {
+  Fuse f = {.arena = arena, .g = plan->graph, .symbol_values = plan->symbol_values, .options = options};
+  f.nodes = arena_array(arena, f.g->n_nodes, sizeof *f.nodes);
+  fuse_seats(&f);
+  fuse_join(&f);
+  fuse_emit(&f, plan);
+  fuse_name(arena, plan);
+}

@@ -1,0 +1,104 @@
+// See grad_solve.h. Elimination, one dimension at a time: those with the fewest unknowns first, rounded divisions last,
+// since those may bring in a remainder.
+#include "grad_solve.h"
+
+#include <stdlib.h>
+
+typedef struct Solver {
+  const IndexDef *def;
+  const Read *read;
+  const Shape *operand;
+  ReadSolution *s;
+} Solver;
+
+static bool is_free(const ReadSolution *s, int variable) { return s->present[variable] && !s->solved[variable]; }
+
+static int count_free(const ReadSolution *s, const Form *form) {
+  int count = 0;
+  for (int v = SOLVE_INDEX; v < SOLVE_COUNT; v++) count += form->coef[v] && is_free(s, v);
+  return count;
+}
+
+// What stands before the division in dimension d, with the values found so far.
+static bool numerator(const Solver *solver, int d, Form *form) {
+  return form_of_expr(&solver->read->at[d], &solver->s->value[SOLVE_INDEX], form);
+}
+
+// numerator - D u = 0, or with a rounded division numerator - D u - m = 0.
+static bool equation(Solver *solver, int d, Form *form) {
+  const IndexExpr *e = &solver->read->at[d];
+  Form u = form_variable(d), m = form_variable(SOLVE_REMAINDER + d);
+  if (!numerator(solver, d, form)) return false;
+  bool rounded = e->kind == DIV_FLOOR;
+  if (rounded) solver->s->present[SOLVE_REMAINDER + d] = true;
+  return form_add(form, -e->divisor, &u) && (!rounded || form_add(form, -1, &m));
+}
+
+// Is variable v better to solve for than `best`?
+static bool better(const Solver *solver, const Form *form, int v, int best) {
+  if (best < 0) return true;
+  int outputs = SOLVE_INDEX + solver->def->n_out;
+  bool out = v < outputs, best_out = best < outputs;
+  if (out != best_out) return out;
+  return llabs(form->coef[v]) < llabs(form->coef[best]);
+}
+
+static int choose(const Solver *solver, const Form *form) {
+  int best = -1;
+  for (int v = SOLVE_INDEX; v < SOLVE_COUNT; v++)
+    if (form->coef[v] && is_free(solver->s, v) && better(solver, form, v, best)) best = v;
+  return best;
+}
+
+static bool solve_dim(Solver *solver, int d) {
+  ReadSolution *s = solver->s;
+  Form form, value;
+  if (!equation(solver, d, &form)) return false;
+  int v = choose(solver, &form);
+  if (!form_solve(&form, v, &value)) return false;
+  for (int k = SOLVE_INDEX; k < SOLVE_COUNT; k++)
+    if (!form_substitute(&s->value[k], v, &value)) return false;
+  s->solved[v] = true;
+  s->role[d] = DIM_SOLVED;
+  return true;
+}
+
+static bool reads_all_of_one(const Solver *solver, int d) {
+  const IndexExpr *e = &solver->read->at[d];
+  return e->n_terms == 0 && e->offset == 0 && dim_equal(solver->operand->dim[d], dim_const(1));
+}
+
+// The open dimension to solve next; those in which nothing is free become guards. -1 where none is left, and on failure
+// (*fits false).
+static int next_dim(Solver *solver, bool *fits) {
+  int best = -1, least = 0;
+  for (int d = 0; d < solver->read->rank; d++) {
+    Form form;
+    if (solver->s->role[d] != DIM_OPEN) continue;
+    if (!numerator(solver, d, &form)) return *fits = false, -1;
+    int unknowns = count_free(solver->s, &form);
+    if (unknowns == 0) {
+      solver->s->role[d] = reads_all_of_one(solver, d) ? DIM_WHOLE : DIM_GUARD;
+      continue;
+    }
+    if (solver->read->at[d].kind == DIV_FLOOR) unknowns += FORM_VARIABLES;
+    if (best < 0 || unknowns < least) best = d, least = unknowns;
+  }
+  return best;
+}
+
+ReadSolution solution_empty(const IndexDef *def) {
+  ReadSolution s = {0};
+  for (int v = 0; v < SOLVE_COUNT; v++) s.value[v] = form_variable(v);
+  for (int k = 0; k < def->n_out + def->n_red; k++) s.present[SOLVE_INDEX + k] = true;
+  return s;
+}
+
+bool solve_read(const IndexDef *def, const Read *read, const Shape *operand, ReadSolution *s) {
+  Solver solver = {def, read, operand, s};
+  *s = solution_empty(def);
+  bool fits = true;
+  for (int d = next_dim(&solver, &fits); d >= 0; d = next_dim(&solver, &fits))
+    if (!solve_dim(&solver, d)) return false;
+  return fits;
+}

@@ -1,0 +1,29 @@
+// Solving a read for the indices of its node. The gradient by x of a node that reads x[e1(z), .., ep(z)] collects, at each
+// element u of x, the points z with e(z) = u. Each dimension's equation is solved for one index; the others stay free and
+// are summed over. A read with a division e(z) // D = u is the equation e(z) = D u + m with a remainder m in 0..D.
+//
+// Variables of the forms: element index u[d] of the operand, index k of the node, remainder m[d] of dimension d.
+#pragma once
+#include "form.h"
+
+enum { SOLVE_INDEX = IR_MAX_RANK, SOLVE_REMAINDER = SOLVE_INDEX + IR_MAX_INDICES, SOLVE_COUNT = FORM_VARIABLES };
+
+typedef enum DimRole {
+  DIM_OPEN,    // not yet looked at
+  DIM_SOLVED,  // its equation gave an index a value
+  DIM_WHOLE,   // its equation always holds: a dimension of 1 that is read at 0
+  DIM_GUARD    // its equation is a condition on the other dimensions' u
+} DimRole;
+
+typedef struct ReadSolution {
+  Form value[SOLVE_COUNT];   // of every index and remainder, in terms of the u of solved dimensions and what is free
+  bool solved[SOLVE_COUNT];  // indices and remainders that have got a value; the others are their own
+  bool present[SOLVE_COUNT]; // indices, and the remainders that were brought in
+  DimRole role[IR_MAX_RANK];
+} ReadSolution;
+
+// Nothing solved: every variable is its own value.
+ReadSolution solution_empty(const IndexDef *def);
+// An index of the result is preferred to a reduced one, a small coefficient to a large one: so the gradient of a
+// convolution stays one, with the window's indices summed over. False where the arithmetic leaves FORM_LIMIT.
+bool solve_read(const IndexDef *def, const Read *read, const Shape *operand, ReadSolution *s);

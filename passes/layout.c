@@ -1,0 +1,124 @@
+// Pass `layout`: how the product-sums of the micro-kernel walk through memory.
+//
+// On entry: pass `halo` has run. On exit, of every product-sum that fits the micro-kernel or that only a transposed
+// copy kept from it:
+// - b is contiguous along the vector index: where it was not, the node reads a copy in which the moving dimension comes
+//   last, the others keeping their order ([kh,kw,in,out] becomes [kh,kw,out,in] for an input gradient). Where the copy
+//   costs too much against the work (product.c: PACK_MIN_REUSE), the node stays as it is. Copies of one value with the
+//   same dimension last are one node, made in front of its first reader;
+// - the reduced indices stand in the order in which a is walked with the longest steps outside: the batch, rows,
+// columns,
+//   channels. Row-major order of the reduced indices is the order in which a strict sum adds up.
+#include "passes.h"
+#include "product.h"
+
+#include <math.h>
+
+typedef struct Packed {  // the copies of one value
+  int dim;               // of the value, moved last
+  NodeId copy;           // in the new graph
+  struct Packed *next;
+} Packed;
+
+typedef struct Layout {
+  const Graph *from;
+  Builder b;
+  Packed **packed;  // [n_nodes]
+  NodeId *map;      // [n_nodes]
+} Layout;
+
+// The copy of old node `value` with `dim` last, for a reader with this origin.
+static NodeId packed_copy(Layout *l, NodeId value, int dim, const Node *reader) {
+  for (const Packed *p = l->packed[value]; p; p = p->next)
+    if (p->dim == dim) return p->copy;
+  int rank = graph_node(l->from, value)->shape.rank, permutation[IR_MAX_RANK], n = 0;
+  for (int d = 0; d < rank; d++)
+    if (d != dim) permutation[n++] = d;
+  permutation[n] = dim;
+  l->b.origin = (Origin){"pack", reader->path, reader->span};
+  Packed *p = arena_alloc(l->from->arena, sizeof *p);
+  *p = (Packed){dim, build_transpose(&l->b, l->map[value], permutation), l->packed[value]};
+  l->packed[value] = p;
+  return p->copy;
+}
+
+static void move_last(Read *read, int dim) {
+  IndexExpr moved = read->at[dim];
+  for (int d = dim; d + 1 < read->rank; d++) read->at[d] = read->at[d + 1];
+  read->at[read->rank - 1] = moved;
+}
+
+// ---- the order of the reduced indices -------------------------------------------------------------------------------
+
+// Elements that the read moves by when the index grows by one (for a division, on average); always positive.
+static double step_of(const Read *read, const Shape *shape, int index) {
+  double unit = 1, step = 0;
+  for (int d = shape->rank - 1; d >= 0; d--) {
+    step += (double)index_coef(&read->at[d], index) * unit / (double)read->at[d].divisor;
+    unit *= (double)shape->dim[d].scale;
+  }
+  return fabs(step);
+}
+
+// order[k] = which of the old indices comes k-th. Output indices stay, equal steps keep their order.
+static void sort_reduced(const IndexDef *def, const Read *read, const Shape *shape, int *order) {
+  for (int k = 0; k < def->n_out + def->n_red; k++) {
+    double step = step_of(read, shape, k);
+    int at = k;
+    for (; at > def->n_out && k > def->n_out && step > step_of(read, shape, order[at - 1]); at--)
+      order[at] = order[at - 1];
+    order[at] = k;
+  }
+}
+
+static void renumber(Read *read, const int *place) {
+  for (int d = 0; d < read->rank; d++) {
+    IndexExpr old = read->at[d];
+    read->at[d].n_terms = 0;
+    for (int t = 0; t < old.n_terms; t++) index_add_term(&read->at[d], place[old.term[t].index], old.term[t].coef);
+  }
+}
+
+static void permute(IndexDef *def, const int *order) {
+  const IndexDef old = *def;
+  int place[IR_MAX_INDICES];
+  for (int k = 0; k < def->n_out + def->n_red; k++) {
+    place[order[k]] = k;
+    def->extent[k] = old.extent[order[k]];
+    def->name[k] = old.name[order[k]];
+  }
+  for (int k = 0; k < 2; k++) renumber(&def->reads[k], place);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+static NodeId copy_product(Layout *l, const Node *node, const Product *p) {
+  IndexDef def = *node->index;
+  Read reads[2] = {def.reads[0], def.reads[1]};
+  NodeId in[2] = {l->map[node->in[0]], l->map[node->in[1]]};
+  int order[IR_MAX_INDICES];
+  def.reads = reads;
+  if (p->needs & PRODUCT_NEEDS_PACK) {
+    in[p->b] = packed_copy(l, node->in[p->b], p->b_dim, node);
+    move_last(&reads[p->b], p->b_dim);
+  }
+  sort_reduced(&def, &reads[p->a], &graph_node(l->from, node->in[p->a])->shape, order);
+  permute(&def, order);
+  l->b.origin = (Origin){node->tag, node->path, node->span};
+  return build_index(&l->b, &def, in, 2);
+}
+
+Graph *pass_layout(PassContext *ctx, const Graph *g) {
+  Layout l = {.from = g, .b = {.graph = graph_like(g)}};
+  l.packed = arena_array(ctx->arena, g->n_nodes, sizeof *l.packed);
+  l.map = arena_array(ctx->arena, g->n_nodes, sizeof *l.map);
+  for (NodeId id = 0; (size_t)id < g->n_nodes; id++) {
+    const Node *node = graph_node(g, id);
+    Product p = product_analyse(g, node);
+    bool fits = p.needs == 0 || p.needs == PRODUCT_NEEDS_PACK;
+    l.map[id] = fits ? copy_product(&l, node, &p) : build_copy(&l.b, g, id, l.map);
+  }
+  for (size_t k = 0; k < g->n_outputs; k++)
+    graph_output(l.b.graph, g->outputs[k].kind, g->outputs[k].name, l.map[g->outputs[k].value]);
+  return l.b.graph;
+}

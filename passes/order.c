@@ -1,0 +1,97 @@
+// Pass `order`: gives every f32 sum the order in which it adds up. The order is part of what the sum means under strict
+// numerics, so it follows from the node and its operands' shapes alone: never from the target, the number of threads,
+// the batch that a run happens to have, or fusion.
+//
+// On entry: passes `halo` and `layout` have run. On exit: every f32 SUM carries the order that these rules give. Let F
+// be the extent of the first reduced index, R the product of the other reduced extents, E the number of the result's
+// elements; a symbol counts as 32 in R.
+//
+//   chunk  0, unless E is constant and at most 2^18 and the first reduced index is in no division. Then c = the least
+//          power of two, at least 8, with c * R >= 512; chunk = c where F is a symbol's or at least 2c, else 0.
+//          Few results and a long sum: weight and bias gradients, batch statistics, losses. The chunks can be summed by
+//          different threads, and a chunk of 8 images stays in the cache while all results are added to.
+//   lanes  1 where the node fits the micro-kernel (product.h): its vector runs along the result's last index.
+//          Else 16 where the innermost reduced index has a symbolic extent or one of 8 or more, some read has stride 1
+//          along it, and none has stride 1 along the last output index of an extent other than 1. Row sums, full sums.
+//          Else 1.
+//
+// What is then computed stands with Order in ir.h.
+#include "passes.h"
+#include "product.h"
+
+enum {
+  ORDER_MAX_RESULTS = 1 << 18,  // elements of chunked results
+  ORDER_MIN_CHUNK = 8,          // values of the first reduced index
+  ORDER_MIN_POINTS = 512,       // points of a chunk
+  ORDER_LANES = 16,
+  ORDER_MIN_LANE_EXTENT = 8
+};
+
+static bool is_divided(const Node *node, int index) {
+  for (int k = 0; k < node->n_in; k++)
+    for (int d = 0; d < node->index->reads[k].rank; d++) {
+      const IndexExpr *e = &node->index->reads[k].at[d];
+      if (e->kind != DIV_NONE && index_coef(e, index)) return true;
+    }
+  return false;
+}
+
+static double other_points(const IndexDef *def) {
+  double points = 1;
+  for (int k = def->n_out + 1; k < def->n_out + def->n_red; k++) {
+    Dim d = def->extent[k];
+    points *= (double)d.scale * (dim_is_const(d) ? 1 : NOMINAL_SYMBOL);
+  }
+  return points;
+}
+
+static int64_t chunk_of(const Node *node) {
+  const IndexDef *def = node->index;
+  Dim elements, first = def->extent[def->n_out];
+  if (!shape_elements(&node->shape, &elements) || !dim_is_const(elements)) return 0;
+  if (elements.scale > ORDER_MAX_RESULTS || is_divided(node, def->n_out)) return 0;
+  int64_t chunk = ORDER_MIN_CHUNK;
+  double others = other_points(def);
+  while ((double)chunk * others < ORDER_MIN_POINTS && chunk < ORDER_MIN_POINTS) chunk *= 2;
+  return !dim_is_const(first) || first.scale >= 2 * chunk ? chunk : 0;
+}
+
+static bool some_read_is_contiguous(const Graph *g, const Node *node, int index) {
+  for (int k = 0; k < node->n_in; k++) {
+    int64_t stride;
+    const Shape *shape = &graph_node(g, node->in[k])->shape;
+    if (read_stride(&node->index->reads[k], shape, index, &stride) && stride == 1) return true;
+  }
+  return false;
+}
+
+// The last output index that takes more than one value, or -1.
+static int last_moving(const IndexDef *def) {
+  int k = def->n_out - 1;
+  while (k >= 0 && dim_equal(def->extent[k], dim_const(1))) k--;
+  return k;
+}
+
+static int lanes_of(const Graph *g, const Node *node) {
+  const IndexDef *def = node->index;
+  if (product_fits(g, node)) return 1;
+  int inner = def->n_out + def->n_red - 1, vector = last_moving(def);
+  Dim extent = def->extent[inner];
+  if (dim_is_const(extent) && extent.scale < ORDER_MIN_LANE_EXTENT) return 1;
+  if (!some_read_is_contiguous(g, node, inner)) return 1;
+  return vector >= 0 && some_read_is_contiguous(g, node, vector) ? 1 : ORDER_LANES;
+}
+
+Graph *pass_order(PassContext *ctx, const Graph *g) {
+  Builder b = {.graph = graph_like(g)};
+  NodeId *map = arena_array(ctx->arena, g->n_nodes, sizeof *map);
+  for (NodeId id = 0; (size_t)id < g->n_nodes; id++) {
+    const Node *node = graph_node(g, id);
+    map[id] = build_copy(&b, g, id, map);
+    if (node->op != OP_index || node->index->combine != COMBINE_SUM || node->type != DT_F32) continue;
+    graph_node(b.graph, map[id])->index->order = (Order){chunk_of(node), lanes_of(g, node)};
+  }
+  for (size_t k = 0; k < g->n_outputs; k++)
+    graph_output(b.graph, g->outputs[k].kind, g->outputs[k].name, map[g->outputs[k].value]);
+  return b.graph;
+}

@@ -1,0 +1,189 @@
+// What a product-sum needs before the micro-kernel can take it. Pure functions of the graph.
+#include "product.h"
+
+enum { PACK_MIN_REUSE = 8 };  // multiply-adds per element of b that make a transposed copy worth its price
+
+static Product unfit(const char *why) { return (Product){.needs = PRODUCT_UNFIT, .why = why}; }
+
+static double extent_points(Dim d, const int64_t *symbol_values) {
+  if (dim_is_const(d)) return (double)d.scale;
+  return (double)d.scale * (symbol_values ? (double)symbol_values[d.symbol - 1] : NOMINAL_SYMBOL);
+}
+
+double index_points(const IndexDef *def, const int64_t *symbol_values) {
+  double points = 1;
+  for (int k = 0; k < def->n_out + def->n_red; k++) points *= extent_points(def->extent[k], symbol_values);
+  return points;
+}
+
+double shape_points(const Shape *shape, const int64_t *symbol_values) {
+  double count = 1;
+  for (int d = 0; d < shape->rank; d++) count *= extent_points(shape->dim[d], symbol_values);
+  return count;
+}
+
+bool read_overhang(const IndexDef *def, const Read *read, int d, Dim dim, int64_t *before, int64_t *after) {
+  *before = *after = 0;
+  const IndexExpr *e = &read->at[d];
+  if (e->kind == DIV_FLOOR) return false;
+  Shape alone = {.rank = read->rank};
+  alone.dim[d] = dim;
+  if (read_in_bounds(def, read, &alone, d)) return true;
+  int64_t low, high;
+  if (!dim_is_const(dim) || !index_range(e, def->extent, NULL, &low, &high)) return false;
+  if (low > high) return true;
+  if (low < 0) *before = -low;
+  if (high >= dim.scale) *after = high - dim.scale + 1;
+  return true;
+}
+
+bool read_stride(const Read *read, const Shape *operand, int index, int64_t *stride) {
+  int64_t unit = 1;
+  bool known = true;
+  *stride = 0;
+  for (int d = operand->rank - 1; d >= 0; d--) {
+    int64_t coef = index_coef(&read->at[d], index), step;
+    if (coef && (!known || read->at[d].kind != DIV_NONE)) return false;
+    if (coef && (__builtin_mul_overflow(coef, unit, &step) || __builtin_add_overflow(*stride, step, stride)))
+      return false;
+    known = known && dim_is_const(operand->dim[d]) && !__builtin_mul_overflow(unit, operand->dim[d].scale, &unit);
+  }
+  return true;
+}
+
+// ---- the conditions, one by one -------------------------------------------------------------------------------------
+
+static bool moves_with(const Read *read, int index) {
+  for (int d = 0; d < read->rank; d++)
+    if (index_coef(&read->at[d], index)) return true;
+  return false;
+}
+
+static bool const_behind_first(const Shape *shape) {
+  for (int d = 1; d < shape->rank; d++)
+    if (!dim_is_const(shape->dim[d])) return false;
+  return true;
+}
+
+static bool symbols_lead(const IndexDef *def) {
+  for (int k = 0; k < def->n_out + def->n_red; k++)
+    if (!dim_is_const(def->extent[k]) && k != 0 && k != def->n_out) return false;
+  return true;
+}
+
+static bool is_empty(const IndexDef *def) {
+  for (int k = 0; k < def->n_out + def->n_red; k++)
+    if (def->extent[k].scale < 1) return true;
+  return false;
+}
+
+static int64_t gcd(int64_t a, int64_t b) {
+  if (a < 0) a = -a;
+  while (b) {
+    int64_t rest = a % b;
+    a = b;
+    b = rest;
+  }
+  return a;
+}
+
+// The terms of one exact division; `divided` are the indices that one has already, `classes` the residue classes so
+// far.
+static bool division_fits(const IndexDef *def, const IndexExpr *e, bool *divided, int64_t *classes) {
+  int n_out = 0, n_red = 0;
+  for (int t = 0; t < e->n_terms; t++) {
+    int index = e->term[t].index;
+    if (divided[index] || index == def->n_out - 1 || !dim_is_const(def->extent[index])) return false;
+    divided[index] = true;
+    n_out += index < def->n_out;
+    n_red += index >= def->n_out;
+    if (index < def->n_out) *classes *= e->divisor / gcd(e->term[t].coef, e->divisor);
+    if (*classes > PRODUCT_MAX_CLASSES) return false;
+  }
+  return n_out <= 1 && n_red <= 1;
+}
+
+static bool divisions_fit(const IndexDef *def) {
+  bool divided[IR_MAX_INDICES] = {false};
+  int64_t classes = 1;
+  for (int k = 0; k < 2; k++)
+    for (int d = 0; d < def->reads[k].rank; d++) {
+      const IndexExpr *e = &def->reads[k].at[d];
+      if (e->kind == DIV_EXACT && !division_fits(def, e, divided, &classes)) return false;
+    }
+  return true;
+}
+
+// 0, NEEDS_HALO, or UNFIT where a read leaves its operand in a way that no padding mends.
+static unsigned halo_need(const Graph *g, const Node *node) {
+  const IndexDef *def = node->index;
+  unsigned need = 0;
+  for (int k = 0; k < 2; k++)
+    for (int d = 0; d < def->reads[k].rank; d++) {
+      int64_t before, after;
+      Dim dim = graph_node(g, node->in[k])->shape.dim[d];
+      if (!read_overhang(def, &def->reads[k], d, dim, &before, &after)) return PRODUCT_UNFIT;
+      if (before || after) need = PRODUCT_NEEDS_HALO;
+    }
+  return need;
+}
+
+// The one dimension of b that the vector index moves, by 1; -1 where it is otherwise.
+static int moving_dim(const Read *read, int vector) {
+  int found = -1;
+  for (int d = 0; d < read->rank; d++) {
+    int64_t coef = index_coef(&read->at[d], vector);
+    if (coef == 0) continue;
+    if (found >= 0 || coef != 1 || read->at[d].kind != DIV_NONE) return -1;
+    found = d;
+  }
+  return found;
+}
+
+static bool dim_is_contiguous(const Shape *shape, int dim) {
+  for (int d = dim + 1; d < shape->rank; d++)
+    if (!dim_equal(shape->dim[d], dim_const(1))) return false;
+  return true;
+}
+
+static bool pack_pays(const IndexDef *def, const Shape *shape) {
+  return index_points(def, NULL) >= PACK_MIN_REUSE * shape_points(shape, NULL);
+}
+
+static Product product_of_operands(const Graph *g, const Node *node) {
+  const IndexDef *def = node->index;
+  int vector = def->n_out - 1;
+  bool first = moves_with(&def->reads[0], vector), second = moves_with(&def->reads[1], vector);
+  if (first == second) return unfit(first ? "both operands move with the last index" : "nothing moves with it");
+  Product p = {.a = first ? 1 : 0, .b = first ? 0 : 1};
+  const Shape *shape = &graph_node(g, node->in[p.b])->shape;
+  p.b_dim = moving_dim(&def->reads[p.b], vector);
+  if (p.b_dim < 0) return unfit("the operand that moves with the last index does so by steps other than 1");
+  if (!dim_is_contiguous(shape, p.b_dim)) {
+    if (!dim_is_const(shape->dim[p.b_dim])) return unfit("the dimension to be made contiguous is the batch");
+    if (!pack_pays(def, shape)) return unfit("too little work for a transposed copy of its operand");
+    p.needs |= PRODUCT_NEEDS_PACK;
+  }
+  p.needs |= halo_need(g, node);
+  if (p.needs & PRODUCT_UNFIT) return unfit("reads outside its operands that no constant padding covers");
+  return p;
+}
+
+Product product_analyse(const Graph *g, const Node *node) {
+  if (node->op != OP_index || !index_is_plain_product(node->index)) return unfit("no plain sum of products");
+  const IndexDef *def = node->index;
+  if (def->n_out < 1 || def->n_red < 1) return unfit("no index left for the vector");
+  for (int k = 0; k < 2; k++)
+    if (graph_node(g, node->in[k])->op == OP_const) return unfit("an operand is a constant");
+  Dim width = def->extent[def->n_out - 1];
+  if (!dim_is_const(width)) return unfit("the last dimension is the batch");
+  if (width.scale < PRODUCT_MIN_WIDTH) return unfit("the last dimension is too narrow for a vector");
+  if (is_empty(def)) return unfit("empty");
+  bool lead = symbols_lead(def) && const_behind_first(&node->shape);
+  for (int k = 0; k < 2; k++) lead = lead && const_behind_first(&graph_node(g, node->in[k])->shape);
+  if (!lead) return unfit("the batch is not the leading dimension");
+  if (!divisions_fit(def)) return unfit("its exact divisions do not split into dense loops");
+  return product_of_operands(g, node);
+}
+
+bool product_fits(const Graph *g, const Node *node) { return product_analyse(g, node).needs == 0; }

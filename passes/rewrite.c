@@ -1,0 +1,75 @@
+// See rewrite.h.
+#include "rewrite.h"
+
+#include <string.h>
+
+Graph *graph_prefix(const Graph *g, size_t count) {
+  Graph *prefix = graph_like(g);
+  prefix->nodes_capacity = g->n_nodes + g->n_nodes / 2 + 1;
+  prefix->nodes = arena_array(g->arena, prefix->nodes_capacity, sizeof *prefix->nodes);
+  memcpy(prefix->nodes, g->nodes, count * sizeof *prefix->nodes);
+  prefix->n_nodes = count;
+  return prefix;
+}
+
+Rewrite rewrite_begin(PassContext *ctx, const Graph *g) {
+  Rewrite w = {.ctx = ctx, .from = g};
+  w.map = arena_array(g->arena, g->n_nodes, sizeof *w.map);
+  return w;
+}
+
+static void open_copy(Rewrite *w) {
+  if (w->to) return;
+  w->to = graph_prefix(w->from, (size_t)w->at);
+  w->builder.graph = w->to;
+}
+
+Builder *rewrite_builder(Rewrite *w) {
+  open_copy(w);
+  w->builder.origin = node_origin(rewrite_node(w));
+  return &w->builder;
+}
+
+// Do two operands become the same read of the same tensor? Then the definition is no longer in its canonical form.
+static bool operands_meet(const Node *node, const NodeId *in) {
+  for (int j = 0; node->op == OP_index && j < node->n_in; j++)
+    for (int k = j + 1; k < node->n_in; k++)
+      if (in[j] == in[k] && read_equal(&node->index->reads[j], &node->index->reads[k])) return true;
+  return false;
+}
+
+static NodeId append_shared(Graph *g, const Node *node, NodeId *in) {
+  g->nodes = arena_grow(g->arena, g->nodes, g->n_nodes, &g->nodes_capacity, sizeof *g->nodes);
+  g->nodes[g->n_nodes] = *node;
+  g->nodes[g->n_nodes].in = in;
+  return (NodeId)g->n_nodes++;
+}
+
+void rewrite_keep(Rewrite *w) {
+  w->map[w->at] = w->at;
+  if (!w->to) return;
+  const Node *node = rewrite_node(w);
+  NodeId *in = arena_array(w->to->arena, (size_t)node->n_in, sizeof *in);
+  for (int k = 0; k < node->n_in; k++) in[k] = w->map[node->in[k]];
+  bool meet = operands_meet(node, in);
+  w->map[w->at] = meet ? build_copy(rewrite_builder(w), w->from, w->at, w->map) : append_shared(w->to, node, in);
+}
+
+void rewrite_replace(Rewrite *w, NodeId with) {
+  open_copy(w);
+  w->map[w->at] = with;
+}
+
+void rewrite_drop(Rewrite *w) {
+  open_copy(w);
+  w->map[w->at] = NODE_NONE;
+}
+
+Graph *rewrite_end(Rewrite *w) {
+  if (!w->to) return (Graph *)w->from;  // unchanged: whoever gets it only reads it, as we did
+  for (size_t k = 0; k < w->from->n_outputs; k++) {
+    const Output *output = &w->from->outputs[k];
+    graph_output(w->to, output->kind, output->name, w->map[output->value]);
+  }
+  return w->to;
+}

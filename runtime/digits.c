@@ -1,0 +1,213 @@
+// digits(): drawn digits, 28x28, without any file. Each image is a pure function of (seed, split, index).
+//
+// A digit is a few strokes through a handful of points. An image moves the points about, stretches, slants, turns and
+// shifts the whole, draws the strokes with a round pen of random width, and adds specks and noise. Only + - * / and sqrt
+// are used, so the bits are the same on every machine.
+#include <string.h>
+
+#include "data_inside.h"
+#include "random.h"
+
+enum { SIDE = 28, PIXELS = SIDE * SIDE, CLASSES = 10, MOST_POINTS = 12, MOST_STROKES = 3, PIECES = 5 };
+
+typedef struct Point {
+  float x, y;  // of a unit square, y downwards; later pixels
+} Point;
+
+typedef struct Stroke {
+  bool curved;  // through the points smoothly, or straight from one to the next
+  int n;
+  Point at[MOST_POINTS];
+} Stroke;
+
+typedef struct Shape {
+  int digit, n_strokes;
+  Stroke strokes[MOST_STROKES];
+} Shape;
+
+// Several ways to write some of them. A shape is drawn for its digit with equal chance.
+static const Shape shapes[] = {
+    {0, 1, {{true, 9, {{.5f, 0}, {.18f, .14f}, {.06f, .5f}, {.2f, .88f}, {.5f, 1}, {.82f, .86f}, {.94f, .5f}, {.8f, .12f}, {.5f, 0}}}}},
+    {1, 1, {{false, 3, {{.25f, .25f}, {.55f, 0}, {.55f, 1}}}}},
+    {1, 1, {{false, 2, {{.5f, 0}, {.5f, 1}}}}},
+    {1, 2, {{false, 3, {{.25f, .25f}, {.52f, 0}, {.52f, 1}}}, {false, 2, {{.2f, 1}, {.85f, 1}}}}},
+    {2, 2, {{true, 7, {{.12f, .25f}, {.3f, .05f}, {.62f, .02f}, {.86f, .24f}, {.7f, .52f}, {.4f, .76f}, {.1f, 1}}}, {false, 2, {{.1f, 1}, {.92f, 1}}}}},
+    {2, 1, {{true, 11, {{.15f, .2f}, {.45f, 0}, {.8f, .15f}, {.75f, .45f}, {.42f, .8f}, {.18f, .98f}, {.12f, .84f}, {.28f, .8f}, {.5f, .92f}, {.72f, 1}, {.95f, .9f}}}}},
+    {3, 2, {{true, 5, {{.14f, .14f}, {.45f, 0}, {.8f, .16f}, {.74f, .4f}, {.42f, .48f}}}, {true, 5, {{.42f, .48f}, {.82f, .58f}, {.86f, .84f}, {.5f, 1}, {.1f, .86f}}}}},
+    {3, 2, {{false, 3, {{.12f, 0}, {.85f, 0}, {.45f, .42f}}}, {true, 5, {{.45f, .42f}, {.84f, .54f}, {.86f, .84f}, {.5f, 1}, {.1f, .88f}}}}},
+    {4, 2, {{false, 3, {{.5f, 0}, {.08f, .62f}, {.95f, .62f}}}, {false, 2, {{.7f, .3f}, {.66f, 1}}}}},
+    {4, 1, {{false, 4, {{.7f, 1}, {.7f, 0}, {.06f, .66f}, {.95f, .66f}}}}},
+    {5, 2, {{false, 3, {{.86f, 0}, {.24f, 0}, {.18f, .44f}}}, {true, 6, {{.18f, .44f}, {.5f, .36f}, {.86f, .56f}, {.8f, .88f}, {.46f, 1}, {.1f, .88f}}}}},
+    {6, 1, {{true, 9, {{.76f, .02f}, {.4f, .2f}, {.14f, .6f}, {.24f, .9f}, {.54f, 1}, {.84f, .82f}, {.76f, .56f}, {.44f, .5f}, {.18f, .7f}}}}},
+    {7, 1, {{false, 3, {{.08f, 0}, {.9f, 0}, {.4f, 1}}}}},
+    {7, 2, {{false, 3, {{.08f, 0}, {.9f, 0}, {.4f, 1}}}, {false, 2, {{.3f, .5f}, {.82f, .5f}}}}},
+    {8, 1, {{true, 9, {{.5f, .46f}, {.18f, .24f}, {.5f, 0}, {.82f, .24f}, {.5f, .46f}, {.12f, .74f}, {.5f, 1}, {.88f, .74f}, {.5f, .46f}}}}},
+    {9, 1, {{true, 9, {{.84f, .3f}, {.56f, .5f}, {.22f, .42f}, {.16f, .16f}, {.5f, 0}, {.8f, .1f}, {.84f, .3f}, {.78f, .66f}, {.6f, 1}}}}},
+    {9, 2, {{true, 7, {{.82f, .22f}, {.56f, .46f}, {.22f, .4f}, {.16f, .16f}, {.5f, 0}, {.78f, .08f}, {.82f, .22f}}}, {false, 2, {{.82f, .1f}, {.82f, 1}}}}},
+};
+enum { SHAPES = sizeof shapes / sizeof *shapes };
+
+// ---- chance ---------------------------------------------------------------------------------------------------------
+
+enum { DRAWS_PER_IMAGE = 1024 };  // numbers that one image may use; noise has a stream of its own
+
+typedef struct Dice {
+  uint64_t seed, stream, next;
+} Dice;
+
+static float draw(Dice *dice, float low, float high) {
+  return low + (high - low) * random_uniform(dice->seed, dice->stream, dice->next++);
+}
+
+// ---- the pen --------------------------------------------------------------------------------------------------------
+
+typedef struct Canvas {
+  float *pixels;  // [SIDE, SIDE]
+  float radius, ink;
+} Canvas;
+
+static int clamped(float at) { return at < 0 ? 0 : at > SIDE - 1 ? SIDE - 1 : (int)at; }
+static float smaller(float a, float b) { return a < b ? a : b; }
+static float larger(float a, float b) { return a > b ? a : b; }
+
+// Squared distance of p from the segment a-b.
+static float distance2(Point p, Point a, Point b) {
+  float dx = b.x - a.x, dy = b.y - a.y, length2 = dx * dx + dy * dy;
+  float t = length2 > 0 ? ((p.x - a.x) * dx + (p.y - a.y) * dy) / length2 : 0;
+  t = smaller(larger(t, 0), 1);
+  float ex = p.x - a.x - t * dx, ey = p.y - a.y - t * dy;
+  return ex * ex + ey * ey;
+}
+
+// A straight piece, with an edge that fades over one pixel. Where it crosses what is drawn the darker counts.
+static void draw_segment(const Canvas *c, Point a, Point b) {
+  float reach = c->radius + 1;
+  int left = clamped(smaller(a.x, b.x) - reach), right = clamped(larger(a.x, b.x) + reach + 1);
+  int top = clamped(smaller(a.y, b.y) - reach), bottom = clamped(larger(a.y, b.y) + reach + 1);
+  for (int y = top; y <= bottom; y++)
+    for (int x = left; x <= right; x++) {
+      float distance = __builtin_sqrtf(distance2((Point){(float)x, (float)y}, a, b));
+      float cover = smaller(larger(c->radius + 0.5f - distance, 0), 1) * c->ink;
+      float *pixel = &c->pixels[y * SIDE + x];
+      *pixel = larger(*pixel, cover);
+    }
+}
+
+// Catmull and Rom 1974: through q and r, with p before and s behind.
+static float spline(float p, float q, float r, float s, float t) {
+  float linear = r - p, square = 2 * p - 5 * q + 4 * r - s, cube = 3 * q - p - 3 * r + s;
+  return q + 0.5f * t * (linear + t * (square + t * cube));
+}
+
+static void draw_stroke(const Canvas *c, const Stroke *stroke, const Point *at) {
+  Point from = at[0];
+  for (int k = 0; k + 1 < stroke->n; k++) {
+    Point p = at[k ? k - 1 : 0], q = at[k], r = at[k + 1], s = at[k + 2 < stroke->n ? k + 2 : k + 1];
+    int pieces = stroke->curved ? PIECES : 1;
+    for (int piece = 1; piece <= pieces; piece++) {
+      float t = (float)piece / (float)pieces;
+      Point to = stroke->curved ? (Point){spline(p.x, q.x, r.x, s.x, t), spline(p.y, q.y, r.y, s.y, t)} : r;
+      draw_segment(c, from, to);
+      from = to;
+    }
+  }
+}
+
+// ---- one image ------------------------------------------------------------------------------------------------------
+
+// How a shape lies on the canvas: x' = a x + b y + shift, with x and y from the middle of the unit square.
+typedef struct Placing {
+  float a, b, c, d;
+  Point shift;
+  float jitter;
+} Placing;
+
+// Slant, then size, then a turn by an angle whose half has the tangent t.
+static Placing random_placing(Dice *dice) {
+  float slant = draw(dice, -0.4f, 0.4f);
+  float wide = draw(dice, 9, 16), high = draw(dice, 14, 20);
+  float t = draw(dice, -0.12f, 0.12f);
+  float cosine = (1 - t * t) / (1 + t * t), sine = 2 * t / (1 + t * t);
+  Placing p = {.jitter = 0.035f};
+  p.a = cosine * wide;
+  p.b = cosine * slant * high - sine * high;
+  p.c = sine * wide;
+  p.d = sine * slant * high + cosine * high;
+  float centre = (SIDE - 1) * 0.5f;
+  p.shift = (Point){centre + draw(dice, -3, 3), centre + draw(dice, -2.5f, 2.5f)};
+  return p;
+}
+
+static Point placed(const Placing *p, Point at, Dice *dice) {
+  float x = at.x - 0.5f + draw(dice, -p->jitter, p->jitter), y = at.y - 0.5f + draw(dice, -p->jitter, p->jitter);
+  return (Point){p->a * x + p->b * y + p->shift.x, p->c * x + p->d * y + p->shift.y};
+}
+
+static const Shape *random_shape(int digit, Dice *dice) {
+  int first = 0, count = 0;
+  for (int k = SHAPES - 1; k >= 0; k--)
+    if (shapes[k].digit == digit) {
+      first = k;
+      count++;
+    }
+  return &shapes[first + (int)draw(dice, 0, (float)count)];
+}
+
+// Short marks that belong to no digit.
+static void draw_specks(Canvas *c, Dice *dice) {
+  int count = (int)draw(dice, 0, 3);
+  for (int k = 0; k < count; k++) {
+    Point from = {draw(dice, 0, SIDE - 1), draw(dice, 0, SIDE - 1)};
+    Point to = {from.x + draw(dice, -4, 4), from.y + draw(dice, -4, 4)};
+    c->radius = draw(dice, 0.3f, 1);
+    c->ink = draw(dice, 0.3f, 0.9f);
+    draw_segment(c, from, to);
+  }
+}
+
+// Adds to every pixel the mean of four bytes' deviations from their middle: near enough to normal, and cheap.
+static void add_noise(float *pixels, const Dice *dice, uint64_t image, float amount) {
+  uint64_t stream = dice->stream ^ random_stream("noise");
+  for (int k = 0; k < PIXELS; k++) {
+    Random4 block = {{0}};
+    if (k % 4 == 0) block = random_block(dice->seed, stream, image * (PIXELS / 4) + (uint64_t)k / 4);
+    for (int lane = 0; k % 4 == 0 && lane < 4; lane++) {
+      uint32_t bits = block.v[lane];
+      int sum = (int)(bits & 255) + (int)(bits >> 8 & 255) + (int)(bits >> 16 & 255) + (int)(bits >> 24);
+      float *pixel = &pixels[k + lane];
+      *pixel = smaller(larger(*pixel + amount * (float)(sum - 510) / 510, 0), 1);
+    }
+  }
+}
+
+static void draw_digit(uint64_t seed, uint64_t stream, uint64_t image, int digit, float *pixels) {
+  Dice dice = {seed, stream, image * DRAWS_PER_IMAGE};
+  const Shape *shape = random_shape(digit, &dice);
+  Placing placing = random_placing(&dice);
+  Canvas canvas = {pixels, draw(&dice, 0.6f, 1.8f), draw(&dice, 0.6f, 1)};
+  for (int k = 0; k < shape->n_strokes; k++) {
+    const Stroke *stroke = &shape->strokes[k];
+    Point at[MOST_POINTS];
+    for (int n = 0; n < stroke->n; n++) at[n] = placed(&placing, stroke->at[n], &dice);
+    draw_stroke(&canvas, stroke, at);
+  }
+  draw_specks(&canvas, &dice);
+  add_noise(pixels, &dice, image, draw(&dice, 0.05f, 0.4f));
+}
+
+// ---- the source -----------------------------------------------------------------------------------------------------
+
+bool digits_open(const Opening *o, DataSource *image, DataSource *label) {
+  bool test = o->spec->split && strcmp(o->spec->split, "test") == 0;
+  int64_t count = o->spec->count ? o->spec->count : test ? 2000 : 10000;
+  uint64_t stream = random_stream(test ? "digits.test" : "digits.train");
+  float *pixels = arena_array(o->arena, (size_t)count, PIXELS * sizeof *pixels);
+  int32_t *labels = arena_array(o->arena, (size_t)count, sizeof *labels);
+  for (int64_t k = 0; k < count; k++) {
+    labels[k] = (int32_t)(k % CLASSES);
+    draw_digit(o->spec->seed, stream, (uint64_t)k, labels[k], pixels + k * PIXELS);
+  }
+  *image = (DataSource){{DATA_F32, 3, {SIDE, SIDE, 1}, count, PIXELS * sizeof *pixels}, (const char *)pixels};
+  *label = (DataSource){{.type = DATA_I32, .rows = count, .row_bytes = sizeof *labels}, (const char *)labels};
+  return true;
+}

@@ -1,0 +1,29 @@
+# LLVM's lit over tests/golden: each .dl, .dlir and .test file holds its own RUN lines and what they must print.
+# Parameters: dlc_dir (where dlc is), tools_dir (FileCheck, not, count), work_dir (where %t files go).
+import os
+
+import lit.formats
+
+config.name = "dlc"
+config.test_format = lit.formats.ShTest(execute_external=False)
+config.suffixes = [".dl", ".dlir", ".test"]
+config.excludes = ["Inputs", "peers", "unit"]
+
+here = os.path.dirname(__file__)
+root = os.path.dirname(here)
+dlc_dir = lit_config.params.get("dlc_dir", os.path.join(root, "build"))
+tools_dir = lit_config.params.get("tools_dir", "/usr/lib/llvm-19/bin")
+config.test_source_root = here
+config.test_exec_root = lit_config.params.get("work_dir", os.path.join(dlc_dir, "tests", "lit"))
+
+# The same output on every machine: no colour, no data folder of the user's, a fixed locale.
+config.environment = {
+    "PATH": os.pathsep.join([dlc_dir, tools_dir, os.environ.get("PATH", "")]),
+    "NO_COLOR": "1",
+    "LC_ALL": "C.UTF-8",
+    "TMPDIR": os.environ.get("TMPDIR", "/tmp"),
+    "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", ""),
+    "LLVM_PROFILE_FILE": os.environ.get("LLVM_PROFILE_FILE", os.devnull),
+}
+config.substitutions.append(("%examples", os.path.join(root, "examples")))
+config.substitutions.append(("%python", '"' + os.environ.get("PYTHON", "python3") + '"'))
