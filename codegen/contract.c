@@ -245,11 +245,11 @@ static bool reads_index(const Read *read, int index) {
   return false;
 }
 
-bool contract_analyse(Arena *arena, const Graph *g, NodeId root, Contract *contract) {
+bool contract_analyse(Arena *arena, const Graph *g, NodeId root, int64_t chunk, Contract *contract) {
   const Node *node = graph_node(g, root);
   const IndexDef *def = node->index;
   if (node->op != OP_index || !index_is_plain_product(def) || def->n_out < 1 || node->n_in != 2) return false;
-  *contract = (Contract){.root = node, .chunk = def->order.chunk};
+  *contract = (Contract){.root = node, .chunk = chunk};
   contract->a = reads_index(&def->reads[0], def->n_out - 1) ? 1 : 0;
   contract->b = 1 - contract->a;
   Analysis s = {.g = g, .contract = contract, .def = def};

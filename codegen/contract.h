@@ -46,9 +46,10 @@ typedef struct Contract {
   int n_phases;
 } Contract;
 
-// Recasts the root of a kernel. False where it has to go through the loop emitter: a symbolic dimension that is not the
-// leading one, a residue class that would need two interleaved sums, too many axes.
-bool contract_analyse(Arena *arena, const Graph *g, NodeId root, Contract *contract);
+// Recasts the root of a kernel; chunk: 0, or the values of red[0] that are summed apart. False where it has to go
+// through the loop emitter: a symbolic dimension that is not the leading one, a residue class that would need two
+// interleaved sums, too many axes.
+bool contract_analyse(Arena *arena, const Graph *g, NodeId root, int64_t chunk, Contract *contract);
 
 // The register tile for a phase: oneDNN's efficiency formula under KERNELS' rules (rows * vectors + vectors + 1
 // registers, at most 8 rows where rows are 4 KB apart, at least 8 accumulators where two FMAs issue a cycle). Never
@@ -67,5 +68,5 @@ typedef struct Shares {
 enum { CONTRACT_LEVELS = CONTRACT_MAX_AXES + 3 };
 Shares contract_shares(const Contract *contract, const Phase *phase, Tile tile, const int64_t *symbol_values);
 
-void contract_print(const Contract *contract, const Graph *g, const Target *target, const int64_t *symbol_values,
-                    Text *out);
+void contract_print_phase(const Contract *contract, const Graph *g, const Phase *phase, Tile tile, const Shares *shares,
+                          int indent, Text *out);

@@ -1,15 +1,26 @@
-// Contractions as text, for `dlc dump --stage loops`.
+// Contractions as text, for `dlc dump --stage loops`:
 //
-//   parallel n:N                         # work items: chunk, outer axes, panels, blocks of rows
+//   parallel n:N
 //     for i:28
-//       for rows j:28 by 14, lanes o:6 by 1 x 8
-//         acc = 0
+//       tile of 14 rows of j:28, 1 vectors of 8 lanes of o:6: a = %1, b = %2
+//         sum = 0
 //         for r:5 {a += 32, b += 30}
 //           for s:5 {a += 1, b += 6}
-//             acc = fma(splat x[n, i + r, j + s, c], w[r, s, c, o], acc)
+//             sum = fma(a, b, sum)
+//
+// then what follows a sum, as a nest.
 #include "contract.h"
 
-static void indent(Text *out, int depth) { text_printf(out, "%*s", 2 * depth, ""); }
+typedef struct Printer {
+  const Contract *contract;
+  const Graph *g;
+  const Phase *phase;
+  const Shares *shares;
+  int indent;
+  Text *out;
+} Printer;
+
+static void begin_line(Printer *p) { text_printf(p->out, "%*s", p->indent, ""); }
 
 static void print_extent(const Graph *g, Dim extent, Text *out) {
   if (dim_is_const(extent))
@@ -21,66 +32,59 @@ static void print_extent(const Graph *g, Dim extent, Text *out) {
 }
 
 // A merged axis has the names of its parts, slowest first: "ni" or "sc".
-static void print_axis(const Contract *contract, const Graph *g, const Axis *axis, Text *out) {
-  for (int p = axis->n_parts - 1; p >= 0; p--) text_add(out, contract->root->index->name[axis->part[p].index]);
-  if (axis->n_parts == 0) text_add(out, "one");
-  text_add(out, ":");
-  print_extent(g, axis->extent, out);
+static void print_axis(const Printer *p, const Axis *axis) {
+  for (int k = axis->n_parts - 1; k >= 0; k--) text_add(p->out, p->contract->root->index->name[axis->part[k].index]);
+  if (axis->n_parts == 0) text_add(p->out, "one");
+  text_add(p->out, ":");
+  print_extent(p->g, axis->extent, p->out);
 }
 
-static void print_levels(const Contract *contract, const Graph *g, const Phase *phase, const Shares *shares,
-                         Text *out) {
-  int depth = 2;
-  if (contract->chunk > 0) {
-    indent(out, depth++);
-    text_add(out, "parallel chunk of ");
-    print_axis(contract, g, &phase->red[0], out);
-    text_printf(out, " by %lld\n", (long long)contract->chunk);
+static void print_levels(Printer *p) {
+  if (p->contract->chunk > 0) {
+    begin_line(p);
+    text_add(p->out, "parallel chunks of ");
+    print_axis(p, &p->phase->red[0]);
+    text_printf(p->out, " by %lld\n", (long long)p->contract->chunk);
+    p->indent += 2;
   }
-  for (int k = 0, level = 1; k < phase->n_outer; k++, level++) {
+  for (int k = 0, level = 1; k < p->phase->n_outer; k++, level++) {
     if (k == 1) level++;  // the panel's level
-    indent(out, depth++);
-    text_add(out, level < shares->item_levels ? "parallel " : "for ");
-    print_axis(contract, g, &phase->outer[k], out);
-    text_add(out, "\n");
+    begin_line(p);
+    text_add(p->out, level < p->shares->item_levels ? "parallel " : "for ");
+    print_axis(p, &p->phase->outer[k]);
+    text_add(p->out, "\n");
+    p->indent += 2;
   }
 }
 
-static void print_reduction(const Contract *contract, const Graph *g, const Phase *phase, Text *out) {
-  int depth = 4;
-  for (int k = 0; k < phase->n_red; k++) {
-    indent(out, depth++);
-    text_add(out, "for ");
-    print_axis(contract, g, &phase->red[k], out);
-    text_printf(out, " {a += %lld, b += %lld}\n", (long long)phase->red[k].a, (long long)phase->red[k].b);
+static void print_reduction(Printer *p) {
+  for (int k = 0; k < p->phase->n_red; k++) {
+    begin_line(p);
+    text_add(p->out, "for ");
+    print_axis(p, &p->phase->red[k]);
+    text_printf(p->out, " {a += %lld, b += %lld}\n", (long long)p->phase->red[k].a, (long long)p->phase->red[k].b);
+    p->indent += 2;
   }
-  indent(out, depth);
-  text_printf(out, "acc = fma(splat(a%%%d), b%%%d, acc)\n", contract->root->in[contract->a],
-              contract->root->in[contract->b]);
+  begin_line(p);
+  text_add(p->out, "sum = fma(a, b, sum)\n");
+  p->indent -= 2 * p->phase->n_red;
 }
 
-static void print_phase(const Contract *contract, const Graph *g, const Phase *phase, const Target *target,
-                        const int64_t *symbol_values, Text *out) {
-  Tile tile = contract_tile(phase, target, symbol_values);
-  Shares shares = contract_shares(contract, phase, tile, symbol_values);
-  print_levels(contract, g, phase, &shares, out);
-  indent(out, 3);
-  text_add(out, "tile rows ");
-  print_axis(contract, g, &phase->row, out);
-  text_printf(out, " by %d, lanes ", tile.rows);
-  print_axis(contract, g, &phase->lane, out);
-  text_printf(out, " by %d x %d\n", tile.vectors, tile.lanes);
-  indent(out, 4);
-  text_add(out, "acc = 0\n");
-  if (!phase->empty) print_reduction(contract, g, phase, out);
-  indent(out, 4);
-  text_add(out, contract->chunk > 0 ? "store acc to the chunk's sums\n" : "store\n");
-}
-
-void contract_print(const Contract *contract, const Graph *g, const Target *target, const int64_t *symbol_values,
-                    Text *out) {
-  for (int k = 0; k < contract->n_phases; k++) {
-    if (contract->n_phases > 1) text_printf(out, "  residue class %d of %d\n", k + 1, contract->n_phases);
-    print_phase(contract, g, &contract->phases[k], target, symbol_values, out);
-  }
+void contract_print_phase(const Contract *contract, const Graph *g, const Phase *phase, Tile tile, const Shares *shares,
+                          int indent, Text *out) {
+  Printer p = {contract, g, phase, shares, indent, out};
+  print_levels(&p);
+  begin_line(&p);
+  text_printf(out, "tile of %d rows of ", tile.rows);
+  print_axis(&p, &phase->row);
+  text_printf(out, ", %d vectors of %d lanes of ", tile.vectors, tile.lanes);
+  print_axis(&p, &phase->lane);
+  text_printf(out, ": a = %%%d, b = %%%d\n", contract->root->in[contract->a], contract->root->in[contract->b]);
+  p.indent += 2;
+  begin_line(&p);
+  text_add(out, "sum = 0\n");
+  if (!phase->empty) print_reduction(&p);
+  if (contract->chunk == 0) return;
+  begin_line(&p);
+  text_add(out, "chunk sums = sum\n");
 }

@@ -14,38 +14,47 @@ static const char *count_text(Arena *arena, const Graph *g, DlcCount items) {
   return text.bytes;
 }
 
-static void print_args(const Plan *plan, const Nest *nest, Text *out) {
-  for (int k = 0; k < nest->n_args; k++) {
+static void print_args(Arena *arena, const Plan *plan, const Kernel *kernel, Text *out) {
+  int n = lower_arg_count(kernel);
+  NestArg *args = arena_array(arena, (size_t)n, sizeof *args);
+  lower_args(plan, kernel, args);
+  for (int k = 0; k < n; k++) {
     text_printf(out, "  a%d = ", k);
-    if (nest->args[k].node == NODE_NONE) {
+    if (args[k].node == NODE_NONE) {
       text_add(out, "chunk sums\n");
       continue;
     }
-    const Node *node = graph_node(plan->graph, nest->args[k].node);
-    text_printf(out, "%%%d : %s", nest->args[k].node, dtype_name(node->type));
+    const Node *node = graph_node(plan->graph, args[k].node);
+    text_printf(out, "%%%d : %s", args[k].node, dtype_name(node->type));
     shape_print(&node->shape, plan->graph->symbols, out);
     text_add(out, "\n");
   }
 }
 
-static void print_kernel(Arena *arena, const Plan *plan, int number, Text *out) {
-  const Kernel *kernel = &plan->kernels[number];
-  text_printf(out, "kernel %d \"%s\"\n", number, kernel->name);
-  Sweep *sweeps;
-  int n = sweep_list(arena, plan, kernel, &sweeps);
-  for (int s = 0; s < n; s++) {
-    Nest *nest = sweep_nest(arena, &sweeps[s]);
-    if (!nest) continue;
-    if (s == 0) print_args(plan, nest, out);
-    text_printf(out, "  items %s\n", count_text(arena, plan->graph, nest->items));
-    nest_print(nest, 4, out);
+static void print_sweep(Arena *arena, const Plan *plan, const Sweep *sweep, const Target *target, bool no_contract,
+                        Text *out) {
+  Tiled *tiled;
+  int n = no_contract ? 0 : tiled_list(arena, sweep, target, &tiled);
+  for (int k = 0; k < n; k++) {
+    text_printf(out, "  items %s\n", count_text(arena, plan->graph, tiled[k].shares.items));
+    tiled_print(arena, &tiled[k], 4, out);
   }
+  Nest *nest = n > 0 ? NULL : sweep_nest(arena, sweep);
+  if (!nest) return;
+  text_printf(out, "  items %s\n", count_text(arena, plan->graph, nest->items));
+  nest_print(nest, 4, out);
 }
 
 bool codegen_print_loops(Arena *arena, DiagSink *sink, const Plan *plan, const CodegenOptions *options, Text *out) {
   Target target;
   if (!codegen_target(arena, sink, options, false, &target)) return false;
-  for (int k = 0; k < plan->n_kernels; k++) print_kernel(arena, plan, k, out);
+  for (int k = 0; k < plan->n_kernels; k++) {
+    Sweep *sweeps;
+    int n = sweep_list(arena, plan, &plan->kernels[k], &sweeps);
+    text_printf(out, "kernel %d \"%s\"\n", k, plan->kernels[k].name);
+    print_args(arena, plan, &plan->kernels[k], out);
+    for (int s = 0; s < n; s++) print_sweep(arena, plan, &sweeps[s], &target, options->no_contract, out);
+  }
   return true;
 }
 

@@ -22,40 +22,50 @@ static int find_code(const Program *p, const char *key) {
   return -1;
 }
 
-static void add_launch(Arena *arena, Program *p, int kernel, Nest *nest) {
-  const char *key = nest_key(nest);
+static void add_launch(Arena *arena, Program *p, int kernel, Nest *nest, Tiled *tiled) {
+  const char *key = nest ? nest_key(nest) : tiled_key(arena, tiled);
   int code = find_code(p, key);
   if (code < 0) {
     p->codes = arena_grow(arena, p->codes, p->n_codes, &p->codes_capacity, sizeof *p->codes);
     const char *name = p->plan->kernels[kernel].name;
     code = (int)p->n_codes++;
-    p->codes[code] = (Code){symbol_for(arena, (size_t)code, name), name, key, nest};
+    p->codes[code] = (Code){symbol_for(arena, (size_t)code, name), name, key, nest, tiled};
   }
   p->launches = arena_grow(arena, p->launches, p->n_launches, &p->launches_capacity, sizeof *p->launches);
   p->launches[p->n_launches++] = (ProgramLaunch){code, kernel};
 }
 
+static void add_sweep(Arena *arena, Program *p, int kernel, const Sweep *sweep, const CodegenOptions *options) {
+  Tiled *tiled;
+  int n = options->no_contract ? 0 : tiled_list(arena, sweep, &p->target, &tiled);
+  for (int k = 0; k < n; k++) add_launch(arena, p, kernel, NULL, &tiled[k]);
+  if (n > 0) return;
+  Nest *nest = sweep_nest(arena, sweep);
+  if (nest) add_launch(arena, p, kernel, nest, NULL);
+}
+
 Program *program_make(Arena *arena, const Plan *plan, const CodegenOptions *options, const Target *target) {
-  (void)options;
   Program *p = arena_alloc(arena, sizeof *p);
   *p = (Program){.plan = plan, .target = *target};
   for (int k = 0; k < plan->n_kernels; k++) {
     Sweep *sweeps;
     int n = sweep_list(arena, plan, &plan->kernels[k], &sweeps);
-    for (int s = 0; s < n; s++) {
-      Nest *nest = sweep_nest(arena, &sweeps[s]);
-      if (nest) add_launch(arena, p, k, nest);
-    }
+    for (int s = 0; s < n; s++) add_sweep(arena, p, k, &sweeps[s], options);
   }
   return p;
 }
 
 void program_emit(Arena *arena, const Code *code, LLVMModuleRef module) {
-  emit_nest(arena, module, code->symbol, code->nest);
+  if (code->tiled)
+    tiled_emit(arena, module, code->symbol, code->tiled);
+  else
+    emit_nest(arena, module, code->symbol, code->nest);
 }
 
-DlcCount program_items(const Code *code) { return code->nest->items; }
-int64_t program_item_cost(const Code *code) { return code->nest->item_cost; }
+DlcCount program_items(const Code *code) { return code->tiled ? code->tiled->shares.items : code->nest->items; }
+int64_t program_item_cost(const Code *code) {
+  return code->tiled ? code->tiled->shares.item_cost : code->nest->item_cost;
+}
 
 // ---- the step -----------------------------------------------------------------------------------------------------
 

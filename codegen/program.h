@@ -4,13 +4,15 @@
 
 #include "codegen.h"
 #include "nest.h"
+#include "tiled.h"
 
 // One function. Kernels whose code is the same share it.
 typedef struct Code {
   const char *symbol;  // "k3_conv2d_1_relu": unique
   const char *kernel;  // the kernel's name, for messages
   const char *key;     // equal keys, equal code
-  Nest *nest;
+  Nest *nest;          // or
+  Tiled *tiled;        // a micro-kernel
 } Code;
 
 typedef struct ProgramLaunch {

@@ -54,6 +54,10 @@ int sweep_list(Arena *arena, const Plan *plan, const Kernel *kernel, Sweep **swe
 // NULL where the sweep has no points.
 Nest *sweep_nest(Arena *arena, const Sweep *sweep);
 
+// What follows a micro-kernel's sum at one vector of points: the outputs' stores, with the sum as VALUE_GIVEN, the output
+// indices as given variables vars[n_out], and `lanes` lanes along the last of them, `live` of them inside.
+Nest *sweep_given(Arena *arena, const Sweep *sweep, int lanes, int live, int *vars);
+
 // ---- inside: what the files of sweeps share ------------------------------------------------------------------------
 
 // The nest of a sweep by points, with these loops. vars: NULL, or [n_out + n_red] where the variables of axes of one index

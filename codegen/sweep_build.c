@@ -402,3 +402,22 @@ Nest *sweep_build(Arena *arena, const Sweep *sweep, const Scheme *scheme, int *v
   nest->item_cost = scheme->item_cost;
   return nest;
 }
+
+Nest *sweep_given(Arena *arena, const Sweep *sweep, int lanes, int live, int *vars) {
+  int n = lower_arg_count(sweep->kernel);
+  NestArg *args = arena_array(arena, (size_t)n, sizeof *args);
+  lower_args(sweep->plan, sweep->kernel, args);
+  Nest *nest = nest_new(arena, sweep->plan->graph, args, n);
+  Build b = {.sweep = sweep, .nest = nest};
+  b.lower = (Lower){.plan = sweep->plan, .kernel = sweep->kernel, .nest = nest};
+  for (int k = 0; k < sweep->n_out; k++) {
+    vars[k] = nest_given_var(nest, sweep->name[k], size_of(sweep->extent[k]));
+    b.lower.point[k] = expr_var(&nest->pool, vars[k]);
+  }
+  nest->lane_var = vars[sweep->n_out - 1];
+  nest->lanes = lanes;
+  nest->live = live;
+  b.lower.root_value = nest_given(nest, DT_F32);
+  store_outputs(&b);
+  return nest;
+}

@@ -50,16 +50,18 @@ static LLVMValueRef power_of_two(const Irb *irb, LLVMValueRef n) {
 static const float exp_coef[] = {0x1.fffffcp-2f, 0x1.55548ap-3f, 0x1.555916p-5f, 0x1.123fc6p-7f, 0x1.6a1a72p-10f};
 
 // x = n ln 2 + r, n whole: e^x = 2^n e^r. n comes from adding 1.5 * 2^23, which leaves it in the low bits. 2^n is applied in
-// two halves, each a normal number, so that only the last product rounds to a denormal or overflows.
+// two halves, each a normal number, so that only the last product rounds to a denormal or overflows. The first part of r is
+// exact, the second and what 1 + r rounds off are carried along: half an ulp and little more.
 LLVMValueRef math_exp(const Irb *irb, LLVMValueRef x) {
   const double magic = 0x1.8p23, ln2 = 0x1.62e43p-1, ln2_rest = -0x1.05c61p-29;
   x = clamp(irb, x, -110, 90);
   LLVMValueRef shifted = irb_fma(irb, x, like(x, 0x1.715476p0), like(x, magic));
   LLVMValueRef whole = sub(irb, shifted, like(x, magic));
-  LLVMValueRef r = irb_fma(irb, whole, like(x, -ln2), x);
-  r = irb_fma(irb, whole, like(x, -ln2_rest), r);
-  LLVMValueRef above_one = irb_fma(irb, mul(irb, r, r), POLYNOMIAL(irb, r, exp_coef), r);
-  LLVMValueRef power = add(irb, above_one, like(x, 1));
+  LLVMValueRef r = irb_fma(irb, whole, like(x, -ln2), x), tail = mul(irb, whole, like(x, -ln2_rest));
+  LLVMValueRef whole_r = add(irb, r, tail);
+  LLVMValueRef curve = irb_fma(irb, mul(irb, whole_r, whole_r), POLYNOMIAL(irb, whole_r, exp_coef), tail);
+  LLVMValueRef one_r = add(irb, r, like(x, 1)), lost = sub(irb, r, sub(irb, one_r, like(x, 1)));
+  LLVMValueRef power = add(irb, one_r, add(irb, lost, curve));
   LLVMValueRef magic_bits = irb_bits(irb, like(x, magic), irb->i32);
   LLVMValueRef n = LLVMBuildSub(irb->b, irb_bits(irb, shifted, irb->i32), magic_bits, "");
   LLVMValueRef half = LLVMBuildAShr(irb->b, n, ints(irb, x, 1), "");
@@ -114,19 +116,24 @@ static const float tanh_coef[] = {-0x1.555548p-2f, 0x1.110c72p-3f, -0x1.b90948p-
 // An odd polynomial near 0, then 1 - 2 / (e^2|x| + 1), which is 1 to the last bit from |x| = 10 on.
 LLVMValueRef math_tanh(const Irb *irb, LLVMValueRef x) {
   LLVMValueRef size = absolute(irb, x), s = mul(irb, x, x);
-  LLVMValueRef near = irb_fma(irb, mul(irb, x, s), POLYNOMIAL(irb, s, tanh_coef), x);
+  LLVMValueRef near = irb_fma(irb, mul(irb, size, s), POLYNOMIAL(irb, s, tanh_coef), size);
   LLVMValueRef limited = irb_select(irb, compare(irb, LLVMRealOGT, size, 10), like(x, 10), size);
   LLVMValueRef power = math_exp(irb, add(irb, limited, limited));
   LLVMValueRef part = LLVMBuildFDiv(irb->b, like(x, 2), add(irb, power, like(x, 1)), "");
-  LLVMValueRef far = with_sign(irb, sub(irb, like(x, 1), part), x);
-  return irb_select(irb, compare(irb, LLVMRealOLT, size, 0.5625), near, far);
+  LLVMValueRef far = sub(irb, like(x, 1), part);
+  return with_sign(irb, irb_select(irb, compare(irb, LLVMRealOLT, size, 0.5625), near, far), x);
 }
 
-// 1 / (1 + e^-x), below 0 as e^x / (1 + e^x): no overflow, and denormal results come out.
+// 1 / (1 + e^-x), below 0 as e^x / (1 + e^x): no overflow, and denormal results come out. The quotient is corrected once for
+// its own rounding and for what 1 + power rounds off.
 LLVMValueRef math_sigmoid(const Irb *irb, LLVMValueRef x) {
-  LLVMValueRef power = math_exp(irb, LLVMBuildFNeg(irb->b, absolute(irb, x), ""));
-  LLVMValueRef top = irb_select(irb, compare(irb, LLVMRealOLT, x, 0), power, like(x, 1));
-  return LLVMBuildFDiv(irb->b, top, add(irb, power, like(x, 1)), "");
+  LLVMValueRef one = like(x, 1), power = math_exp(irb, LLVMBuildFNeg(irb->b, absolute(irb, x), ""));
+  LLVMValueRef top = irb_select(irb, compare(irb, LLVMRealOLT, x, 0), power, one);
+  LLVMValueRef bottom = add(irb, power, one), lost = sub(irb, power, sub(irb, bottom, one));
+  LLVMValueRef inverse = LLVMBuildFDiv(irb->b, one, bottom, ""), quotient = mul(irb, top, inverse);
+  LLVMValueRef minus = LLVMBuildFNeg(irb->b, quotient, "");
+  LLVMValueRef rest = irb_fma(irb, minus, lost, irb_fma(irb, minus, bottom, top));
+  return irb_fma(irb, rest, inverse, quotient);
 }
 
 // erf(x) / x - 1 in s = x^2, |x| <= 0.9375, error 5.1e-10; log(1 - erf(t)) on 0.92..4, error of erf 4.6e-11.

@@ -6,7 +6,7 @@
 //
 // Equal instructions become one. The node is built anew only if something has changed.
 #pragma once
-#include "emit.h"
+#include "emitter.h"
 
 typedef struct IndexEdit {
   Rewrite *w;

@@ -1,6 +1,6 @@
 // Gradients of the pointwise ops, each written once for graphs and for the bodies of index nodes.
 #pragma once
-#include "emit.h"
+#include "emitter.h"
 
 // One application y = op(in[0], ..) and the gradient of the loss by y.
 typedef struct GradSite {

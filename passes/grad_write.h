@@ -3,7 +3,7 @@
 // Functions that find too much of something (terms, indices, size) note it in `why` and return a value that may be used
 // but means nothing; who writes a node looks at `why` before building it.
 #pragma once
-#include "emit.h"
+#include "emitter.h"
 #include "grad_solve.h"
 
 typedef struct Writer {

@@ -140,7 +140,9 @@ static bool set_scratch(Planner *p, Kernel *kernel) {
   if (def->combine != COMBINE_SUM || def->order.chunk == 0) return true;
   int64_t extent = dim_value(def->extent[def->n_out], p->plan->symbol_values);
   int64_t chunks = extent / def->order.chunk + (extent % def->order.chunk > 0);
-  return chunks <= 1 || checked_mul(p->plan->place[kernel->root].bytes, chunks, &kernel->scratch_bytes);
+  int64_t sum_bytes;  // the root itself may have no place: only what follows it is stored
+  if (!bytes_of(p->plan, graph_node(p->g, kernel->root), &sum_bytes)) return false;
+  return chunks <= 1 || checked_mul(sum_bytes, chunks, &kernel->scratch_bytes);
 }
 
 // ---- the arena ------------------------------------------------------------------------------------------------------

@@ -165,17 +165,21 @@ static void draw_specks(Canvas *c, Dice *dice) {
   }
 }
 
-// Adds to every pixel the mean of four bytes' deviations from their middle: near enough to normal, and cheap.
+// The mean of four random bytes' deviations from their middle, in -1..1: near enough to normal, and cheap.
+static float noise_of(uint32_t bits) {
+  int sum = (int)(bits & 255) + (int)(bits >> 8 & 255) + (int)(bits >> 16 & 255) + (int)(bits >> 24);
+  return (float)(sum - 510) / 510;
+}
+
+enum { LANES = 4 };  // numbers of a random block
+
 static void add_noise(float *pixels, const Dice *dice, uint64_t image, float amount) {
   uint64_t stream = dice->stream ^ random_stream("noise");
-  for (int k = 0; k < PIXELS; k++) {
-    Random4 block = {{0}};
-    if (k % 4 == 0) block = random_block(dice->seed, stream, image * (PIXELS / 4) + (uint64_t)k / 4);
-    for (int lane = 0; k % 4 == 0 && lane < 4; lane++) {
-      uint32_t bits = block.v[lane];
-      int sum = (int)(bits & 255) + (int)(bits >> 8 & 255) + (int)(bits >> 16 & 255) + (int)(bits >> 24);
-      float *pixel = &pixels[k + lane];
-      *pixel = smaller(larger(*pixel + amount * (float)(sum - 510) / 510, 0), 1);
+  for (uint64_t block = 0; block < PIXELS / LANES; block++) {
+    Random4 bits = random_block(dice->seed, stream, image * (PIXELS / LANES) + block);
+    for (int lane = 0; lane < LANES; lane++) {
+      float *pixel = &pixels[block * LANES + (uint64_t)lane];
+      *pixel = smaller(larger(*pixel + amount * noise_of(bits.v[lane]), 0), 1);
     }
   }
 }

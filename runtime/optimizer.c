@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { GRAIN = 16384 };
+enum { GRAIN = 4096 };
 
 int optimizer_slots(OptimizerKind kind) {
   static const int slots[] = {
@@ -47,6 +47,7 @@ typedef struct Sweep {
   float lr, mu, decay, beta1, beta2, eps;
   float rest, rest1, rest2;      // 1 - decay, 1 - beta1, 1 - beta2
   float step_size, correction2;  // Adam: lr / (1 - beta1^t), sqrt(1 - beta2^t)
+  float keep;                    // AdamW: 1 - lr decay; 1 for parameters that are not to decay
   bool nesterov;
 } Sweep;
 
@@ -97,27 +98,26 @@ ON_EVERY_X86 static void optimizer_adagrad(const Sweep *o, int64_t n) {
 // Tieleman and Hinton 2012; eps outside the root.
 ON_EVERY_X86 static void optimizer_rmsprop(const Sweep *o, int64_t n) {
   for (int64_t k = 0; k < n; k++) {
-    float mean = o->decay * o->s[k] + o->rest * (o->g[k] * o->g[k]);
+    float mean = o->decay * o->s[k] + o->rest * o->g[k] * o->g[k];
     o->s[k] = mean;
     o->w[k] -= o->lr * o->g[k] / (__builtin_sqrtf(mean) + o->eps);
   }
 }
 
-// Kingma and Ba 2015, in PyTorch's order: w -= step_size * m / (sqrt(v) / sqrt(1 - beta2^t) + eps).
+// Kingma and Ba 2015, in PyTorch's order: w -= step_size m / (sqrt(v) / sqrt(1 - beta2^t) + eps).
 ON_EVERY_X86 static void optimizer_adam(const Sweep *o, int64_t n) {
   for (int64_t k = 0; k < n; k++) {
     float m = o->s[k] + o->rest1 * (o->g[k] - o->s[k]);
-    float v = o->beta2 * o->v[k] + o->rest2 * (o->g[k] * o->g[k]);
+    float v = o->beta2 * o->v[k] + o->rest2 * o->g[k] * o->g[k];
     o->s[k] = m;
     o->v[k] = v;
-    o->w[k] -= o->step_size * (m / (__builtin_sqrtf(v) / o->correction2 + o->eps));
+    o->w[k] -= o->step_size * m / (__builtin_sqrtf(v) / o->correction2 + o->eps);
   }
 }
 
 // Loshchilov and Hutter 2019: the decay is of the weights themselves, before Adam's step.
 static void optimizer_adamw(const Sweep *o, int64_t n) {
-  float keep = 1.0f - o->lr * o->decay;
-  for (int64_t k = 0; k < n; k++) o->w[k] *= keep;
+  for (int64_t k = 0; k < n; k++) o->w[k] *= o->keep;
   optimizer_adam(o, n);
 }
 
@@ -134,23 +134,41 @@ static const UpdateFn updates[] = {
 typedef struct Update {
   Sweep whole;
   UpdateFn fn;
+  const TensorTable *params;
+  bool alike;  // nothing is frozen, and decay is the same for all: the block is one stretch
 } Update;
 
-static void update_stretch(const Update *u, int64_t begin, int64_t end) {
+static void update_stretch(const Update *u, int64_t begin, int64_t end, bool decays) {
   Sweep part = u->whole;
   part.w += begin;
   part.g += begin;
   if (part.s) part.s += begin;
   if (part.v) part.v += begin;
+  if (!decays) part.keep = 1;
   u->fn(&part, end - begin);
 }
 
-static void update_part(void *state, int64_t begin, int64_t end) { update_stretch(state, begin, end); }
+static int64_t at_least(int64_t a, int64_t b) { return a > b ? a : b; }
+static int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
 
-static bool any_frozen(const TensorTable *params) {
+// What lies in begin..end of each tensor that is not frozen.
+static void update_part(void *state, int64_t begin, int64_t end) {
+  const Update *u = state;
+  if (u->alike) {
+    update_stretch(u, begin, end, true);
+    return;
+  }
+  for (int k = 0; k < u->params->n_items; k++) {
+    const TensorInfo *info = &u->params->items[k];
+    int64_t first = at_least(begin, info->offset), last = at_most(end, info->offset + info->count);
+    if (first < last && !info->frozen) update_stretch(u, first, last, info->decay);
+  }
+}
+
+static bool all_alike(const TensorTable *params, OptimizerKind kind) {
   for (int k = 0; k < params->n_items; k++)
-    if (params->items[k].frozen) return true;
-  return false;
+    if (params->items[k].frozen || (kind == OPTIMIZER_adamw && !params->items[k].decay)) return false;
+  return true;
 }
 
 static Sweep make_sweep(const Optimizer *o, float *weights, const float *gradients, double lr) {
@@ -172,6 +190,7 @@ static Sweep make_sweep(const Optimizer *o, float *weights, const float *gradien
       .rest2 = (float)(1 - s->beta2),
       .step_size = (float)(lr / (1 - pow(s->beta1, t))),
       .correction2 = (float)sqrt(1 - pow(s->beta2, t)),
+      .keep = (float)(1 - lr * s->decay),
       .nesterov = s->nesterov,
   };
 }
@@ -179,15 +198,11 @@ static Sweep make_sweep(const Optimizer *o, float *weights, const float *gradien
 void optimizer_update(Optimizer *optimizer, Team *team, const TensorTable *params, float *weights,
                       const float *gradients, double lr) {
   optimizer->step++;
-  Update u = {.whole = make_sweep(optimizer, weights, gradients, lr), .fn = updates[optimizer->spec.kind]};
-  if (!any_frozen(params)) {
-    team_for(team, params->block_floats, GRAIN, update_part, &u);
-    return;
-  }
-  for (int k = 0; k < params->n_items; k++) {
-    const TensorInfo *info = &params->items[k];
-    if (!info->frozen) update_stretch(&u, info->offset, info->offset + info->count);
-  }
+  Update u = {.whole = make_sweep(optimizer, weights, gradients, lr),
+              .fn = updates[optimizer->spec.kind],
+              .params = params,
+              .alike = all_alike(params, optimizer->spec.kind)};
+  team_for(team, params->block_floats, GRAIN, update_part, &u);
 }
 
 // ---- schedules

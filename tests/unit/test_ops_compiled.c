@@ -148,7 +148,7 @@ static void compare_bits(const OpCase *c, const StepRun *a, const StepRun *b, co
     const void *x = step_address(a, t->at), *y = step_address(b, b->step->outputs[o].at);
     for (int64_t k = 0; k < step_tensor_count(t, op_case_symbols()); k++) {
       double p = step_get((DType)t->type, x, k), q = step_get((DType)t->type, y, k);
-      bool same = (isnan(p) && isnan(q)) || (p == q && signbit(p) == signbit(q));
+      bool same = (isnan(p) && isnan(q)) || (p == q && !signbit(p) == !signbit(q));
       if (!same) fail_msg("%s, %s: element %lld of %s is %.9g, not %.9g", c->name, what, (long long)k, t->name, q, p);
     }
   }

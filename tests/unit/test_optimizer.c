@@ -15,7 +15,7 @@ enum { COUNT = 40000, STEPS = 5 };
 
 static TensorTable table_of(Arena *arena) {
   TensorTable table = {0};
-  TensorInfo a = {.path = "a", .rank = 1, .dim = {COUNT - 64}}, b = {.path = "b", .rank = 1, .dim = {50}};
+  TensorInfo a = {.path = "a", .rank = 1, .dim = {COUNT - 64}, .decay = true}, b = {.path = "b", .rank = 1, .dim = {50}};
   assert_true(tensor_add(arena, &table, &a) && tensor_add(arena, &table, &b));
   return table;
 }
@@ -123,6 +123,25 @@ static void frozen_parameters_stay(void **state) {
   arena_free(arena);
 }
 
+// Biases and norms say decay = false: AdamW moves them as Adam does.
+static void adamw_decays_only_what_decays(void **state) {
+  (void)state;
+  Guard guard;
+  Arena *arena = arena_new(allocator_system(), &guard);
+  TensorTable table = table_of(arena);
+  OptimizerSpec adamw = spec_of(OPTIMIZER_adamw), adam = spec_of(OPTIMIZER_adam);
+  adamw.decay = 0.5;
+  float *w[2];
+  for (int k = 0; k < 2; k++) {
+    w[k] = arena_array(arena, (size_t)table.block_floats, sizeof(float));
+    for (int64_t e = 0; e < table.block_floats; e++) w[k][e] = 2;
+    run(k ? &adam : &adamw, 2, arena, &table, w[k]);
+  }
+  assert_true(w[0][0] < w[1][0] - 0.01f);
+  assert_memory_equal(w[0] + table.items[1].offset, w[1] + table.items[1].offset, 50 * sizeof(float));
+  arena_free(arena);
+}
+
 static void schedules_are_as_defined(void **state) {
   (void)state;
   ScheduleSpec constant = {.kind = SCHEDULE_CONSTANT}, step = {.kind = SCHEDULE_STEP, .every = 2, .factor = 0.1};
@@ -140,6 +159,7 @@ static void schedules_are_as_defined(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(every_optimizer_follows_its_formula),
                                      cmocka_unit_test(frozen_parameters_stay),
+                                     cmocka_unit_test(adamw_decays_only_what_decays),
                                      cmocka_unit_test(schedules_are_as_defined)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-// See emit.h.
-#include "emit.h"
+// See emitter.h.
+#include "emitter.h"
 
 #include <string.h>
 

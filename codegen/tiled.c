@@ -1,0 +1,133 @@
+// The micro-kernel between the plan and LLVM: which sweeps it takes, what follows its sums.
+#include "tiled.h"
+
+#include "emit.h"
+#include "tile.h"
+
+int tiled_list(Arena *arena, const Sweep *sweep, const Target *target, Tiled **tiled) {
+  const Kernel *kernel = sweep->kernel;
+  bool reduces = sweep->kind == SWEEP_REDUCE || sweep->kind == SWEEP_CHUNKS;
+  Contract contract;
+  if (kernel->kind != KERNEL_CONTRACT || !reduces) return 0;
+  if (!contract_analyse(arena, sweep->plan->graph, kernel->root, sweep->chunk, &contract)) return 0;
+  *tiled = arena_array(arena, (size_t)contract.n_phases, sizeof **tiled);
+  for (int k = 0; k < contract.n_phases; k++) {
+    const Phase *phase = &contract.phases[k];
+    Tile tile = contract_tile(phase, target, sweep->plan->symbol_values);
+    Shares shares = contract_shares(&contract, phase, tile, sweep->plan->symbol_values);
+    (*tiled)[k] = (Tiled){sweep, contract, phase, tile, shares};
+  }
+  return contract.n_phases;
+}
+
+// ---- what follows a sum ---------------------------------------------------------------------------------------------
+
+// The two nests of stores: for whole vectors and for the last, partial one of a row.
+typedef struct Follow {
+  int live;
+  Nest *nest;
+  int vars[IR_MAX_INDICES];
+} Follow;
+
+typedef struct TiledEmit {
+  Arena *arena;
+  const Tiled *tiled;
+  LLVMModuleRef module;
+  LLVMValueRef function;
+  LLVMValueRef *base;  // [arguments]
+  Follow follow[2];
+  int n_follow;
+} TiledEmit;
+
+static void begin_function(void *state, LLVMBuilderRef builder, LLVMValueRef function) {
+  TiledEmit *e = state;
+  int n = lower_arg_count(e->tiled->sweep->kernel);
+  e->function = function;
+  e->base = arena_array(e->arena, (size_t)n, sizeof *e->base);
+  for (int k = 0; k < n; k++) e->base[k] = emit_argument(builder, function, k);
+}
+
+static const Follow *follow_for(TiledEmit *e, int lanes, int live) {
+  for (int k = 0; k < e->n_follow; k++)
+    if (e->follow[k].live == live) return &e->follow[k];
+  Follow *f = &e->follow[e->n_follow++];
+  f->live = live;
+  f->nest = sweep_given(e->arena, e->tiled->sweep, lanes, live, f->vars);
+  return f;
+}
+
+static void store_sums(void *state, LLVMBuilderRef builder, const LLVMValueRef *index, LLVMValueRef value, int lanes,
+                       int live) {
+  TiledEmit *e = state;
+  const Follow *f = follow_for(e, lanes, live);
+  LLVMValueRef *vars = arena_array(e->arena, f->nest->pool.n_vars, sizeof *vars);
+  for (int k = 0; k < e->tiled->sweep->n_out; k++) vars[f->vars[k]] = index[k];
+  EmitGiven given = {.function = e->function, .base = e->base, .vars = vars, .value = value};
+  emit_given(e->arena, builder, e->module, f->nest, &given);
+}
+
+// ---- emission -------------------------------------------------------------------------------------------------------
+
+void tiled_emit(Arena *arena, LLVMModuleRef module, const char *symbol, const Tiled *tiled) {
+  const Kernel *kernel = tiled->sweep->kernel;
+  const Node *root = tiled->contract.root;
+  TiledEmit e = {.arena = arena, .tiled = tiled, .module = module};
+  TileJob job = {.graph = tiled->sweep->plan->graph,
+                 .contract = &tiled->contract,
+                 .phase = tiled->phase,
+                 .tile = tiled->tile,
+                 .shares = tiled->shares,
+                 .slot_a = lower_input_slot(kernel, root->in[tiled->contract.a]),
+                 .slot_b = lower_input_slot(kernel, root->in[tiled->contract.b]),
+                 .store = store_sums,
+                 .begin = begin_function,
+                 .state = &e};
+  if (tiled->contract.chunk > 0) job.slot_scratch = lower_scratch_slot(kernel);
+  tile_emit(module, symbol, &job);
+}
+
+// ---- text -----------------------------------------------------------------------------------------------------------
+
+static void print_axis_key(const Axis *axis, Text *out) {
+  text_printf(out, "%lld.%d %lld %lld %lld (", (long long)axis->extent.scale, axis->extent.symbol, (long long)axis->a,
+              (long long)axis->b, (long long)axis->c);
+  for (int p = 0; p < axis->n_parts; p++)
+    text_printf(out, "%d %lld %lld %lld,", axis->part[p].index, (long long)axis->part[p].extent,
+                (long long)axis->part[p].scale, (long long)axis->part[p].offset);
+  text_add(out, ") ");
+}
+
+const char *tiled_key(Arena *arena, const Tiled *t) {
+  const Phase *p = t->phase;
+  const Kernel *kernel = t->sweep->kernel;
+  Text out = text_new(arena);
+  text_printf(&out, "tile %d %d %d, %lld %d, chunk %lld, a %d b %d, empty %d, at %lld %lld %lld:", t->tile.rows,
+              t->tile.vectors, t->tile.lanes, (long long)t->shares.block_rows, t->shares.item_levels,
+              (long long)t->contract.chunk, lower_input_slot(kernel, t->contract.root->in[t->contract.a]),
+              lower_input_slot(kernel, t->contract.root->in[t->contract.b]), p->empty, (long long)p->a0,
+              (long long)p->b0, (long long)p->c0);
+  for (int k = 0; k < p->n_outer; k++) print_axis_key(&p->outer[k], &out);
+  text_add(&out, "row ");
+  print_axis_key(&p->row, &out);
+  text_add(&out, "lane ");
+  print_axis_key(&p->lane, &out);
+  for (int k = 0; k < p->n_red; k++) print_axis_key(&p->red[k], &out);
+  int vars[IR_MAX_INDICES];
+  if (t->contract.chunk == 0)
+    text_add(&out, nest_key(sweep_given(arena, t->sweep, t->tile.lanes, t->tile.lanes, vars)));
+  else
+    text_printf(&out, "%d arguments, %lld", lower_arg_count(kernel),
+                (long long)shape_count(&t->contract.root->shape, NULL));
+  return out.bytes;
+}
+
+void tiled_print(Arena *arena, const Tiled *t, int indent, Text *out) {
+  const Graph *g = t->sweep->plan->graph;
+  int number = (int)(t->phase - t->contract.phases);
+  if (t->contract.n_phases > 1)
+    text_printf(out, "%*sresidue class %d of %d\n", indent, "", number + 1, t->contract.n_phases);
+  contract_print_phase(&t->contract, g, t->phase, t->tile, &t->shares, indent, out);
+  int vars[IR_MAX_INDICES];
+  if (t->contract.chunk == 0)
+    nest_print(sweep_given(arena, t->sweep, t->tile.lanes, t->tile.lanes, vars), indent + 4, out);
+}

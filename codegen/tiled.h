@@ -1,0 +1,21 @@
+// A sweep of a micro-kernel's kernel as functions: one per residue class of its output indices.
+#pragma once
+#include <llvm-c/Core.h>
+
+#include "contract.h"
+#include "sweep.h"
+
+typedef struct Tiled {
+  const Sweep *sweep;
+  Contract contract;
+  const Phase *phase;
+  Tile tile;
+  Shares shares;
+} Tiled;
+
+// The functions that a sweep becomes: 0 where it is not one for the micro-kernel (then it is a nest).
+int tiled_list(Arena *arena, const Sweep *sweep, const Target *target, Tiled **tiled);
+// Equal keys, equal code.
+const char *tiled_key(Arena *arena, const Tiled *tiled);
+void tiled_emit(Arena *arena, LLVMModuleRef module, const char *symbol, const Tiled *tiled);
+void tiled_print(Arena *arena, const Tiled *tiled, int indent, Text *out);
