@@ -105,12 +105,12 @@ def formula(p, x):
 FORWARD = {'mlp': mlp, 'lenet_tanh': lenet_tanh, 'conv_variants': conv_variants, 'resnet20': resnet20, 'formula': formula}
 
 OPTIMIZERS = {
-    'sgd': lambda p: torch.optim.SGD(p, lr=0.05),
-    'momentum': lambda p: torch.optim.SGD(p, lr=0.02, momentum=0.9),
-    'nesterov': lambda p: torch.optim.SGD(p, lr=0.02, momentum=0.9, nesterov=True),
-    'adagrad': lambda p: torch.optim.Adagrad(p, lr=0.01),
-    'rmsprop': lambda p: torch.optim.RMSprop(p, lr=0.001, alpha=0.9),
-    'adam': lambda p: torch.optim.Adam(p, lr=0.001),
+    'sgd': lambda p, lr: torch.optim.SGD(p, lr=lr),
+    'momentum': lambda p, lr: torch.optim.SGD(p, lr=lr, momentum=0.9),
+    'nesterov': lambda p, lr: torch.optim.SGD(p, lr=lr, momentum=0.9, nesterov=True),
+    'adagrad': lambda p, lr: torch.optim.Adagrad(p, lr=lr),
+    'rmsprop': lambda p, lr: torch.optim.RMSprop(p, lr=lr, alpha=0.9),
+    'adam': lambda p, lr: torch.optim.Adam(p, lr=lr),
 }
 
 
@@ -139,7 +139,7 @@ def gradients(name, weights, image, label):
 def losses(name, weights, optimizer, image, label):
     named = load(weights)
     leaves = [t.requires_grad_() for n, t in named.items() if n.rsplit('.', 1)[-1] not in ('mean', 'var')]
-    step, out = OPTIMIZERS[optimizer](leaves), []
+    step, out = OPTIMIZERS[optimizer](leaves, common.rate(name, optimizer)), []
     for _ in range(common.STEPS):
         step.zero_grad()
         _, loss = loss_of(name, named, image, label)

@@ -56,7 +56,7 @@ static void budget_release(void *state, void *block, size_t bytes) {
 
 static void arena_jumps_to_its_guard_and_leaks_nothing(void **state) {
   (void)state;
-  for (int calls = 1; calls < 6; calls++) {
+  for (volatile int calls = 1; calls < 6; calls++) {
     Budget budget = {calls, 0};
     Allocator allocator = {budget_alloc, budget_release, &budget};
     Guard guard;

@@ -169,8 +169,14 @@ static RunState at_step(int64_t step) {
   double *sums = arena_array(arena, SUMS, sizeof *sums);
   sums[0] = 0.1 * (double)step;
   sums[1] = 7;
-  return (RunState){.step = step, .epoch = 1, .batch = step % 3, .batch_rows = 64, .seed = UINT64_MAX, .rows = 128,
-                    .sums = sums, .n_sums = SUMS};
+  return (RunState){.step = step,
+                    .epoch = 1,
+                    .batch = step % 3,
+                    .batch_rows = 64,
+                    .seed = UINT64_MAX,
+                    .rows = 128,
+                    .sums = sums,
+                    .n_sums = SUMS};
 }
 
 static int save_through(RunDir *run, int64_t step, const Optimizer *o) {
@@ -315,7 +321,8 @@ static void what_a_killed_run_was_writing_is_cleared_away(void **state) {
   run_close(run);
 }
 
-// ---- the same with calls that fail ------------------------------------------------------------------------------------
+// ---- the same with calls that fail
+// ------------------------------------------------------------------------------------
 
 typedef struct Faults {
   const IoOps *real;

@@ -42,7 +42,8 @@ static void put(const char *name, const void *bytes, size_t size) {
 // The gzip form of some bytes.
 static unsigned char *zipped(const void *bytes, size_t size, size_t *length) {
   unsigned char *out = arena_alloc(arena, size + 100);
-  z_stream z = {.next_in = (unsigned char *)bytes, .avail_in = (uInt)size, .next_out = out, .avail_out = (uInt)size + 100};
+  z_stream z = {
+      .next_in = (unsigned char *)bytes, .avail_in = (uInt)size, .next_out = out, .avail_out = (uInt)size + 100};
   assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 9, Z_DEFAULT_STRATEGY), Z_OK);
   assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
   *length = z.total_out;
@@ -101,7 +102,8 @@ static void folders_and_fifos_are_no_files(void **state) {
 
 // ---- idx ------------------------------------------------------------------------------------------------------------
 
-static const unsigned char images[] = {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6, 250, 8, 9, 10, 11, 12};
+static const unsigned char images[] = {0, 0, 8, 3, 0, 0, 0, 2, 0,   0, 0, 2,  0,  0,
+                                       0, 3, 1, 2, 3, 4, 5, 6, 250, 8, 9, 10, 11, 12};
 enum { IMAGES_HEADER = 16 };
 
 static void assert_is_images(const Opened *o) {
@@ -191,7 +193,8 @@ static void idx_with_more_than_it_says_is_refused(void **state) {
   assert_refused(SOURCE_IDX, "longer", DIAG_E0407);
 }
 
-// Every bit of the file in turn: refused, or other data of the same size (a plain file has no checksum, a gzip file has).
+// Every bit of the file in turn: refused, or other data of the same size (a plain file has no checksum, a gzip file
+// has).
 static void idx_with_any_bit_changed_is_safe(void **state) {
   (void)state;
   unsigned char file[sizeof images];
@@ -224,7 +227,11 @@ static void idx_headers_that_lie_get_no_memory(void **state) {
       {0, 0, 14, 3, 0x7f, 0xff, 0xff, 0xff, 0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 8},
       {0, 0, 8, 3, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
       {0, 0, 8, 1, 0x40, 0, 0, 0},
-      {0, 0, 8, 0}, {0, 0, 8, 10}, {0, 0, 7, 1}, {0, 1, 8, 1}, {1, 0, 8, 1},
+      {0, 0, 8, 0},
+      {0, 0, 8, 10},
+      {0, 0, 7, 1},
+      {0, 1, 8, 1},
+      {1, 0, 8, 1},
   };
   for (size_t k = 0; k < sizeof lies / sizeof *lies; k++) {
     put("lie", lies[k], sizeof lies[k]);
@@ -270,7 +277,8 @@ static unsigned char *records(int first, int count) {
 }
 
 static Opened open_cifar(const char *const *files, int n, const char *split, const char *field) {
-  SourceSpec spec = {.kind = SOURCE_CIFAR10, .files = (const char **)files, .n_files = n, .split = split, .field = field};
+  SourceSpec spec = {
+      .kind = SOURCE_CIFAR10, .files = (const char **)files, .n_files = n, .split = split, .field = field};
   return open_spec(&spec);
 }
 

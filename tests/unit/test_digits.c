@@ -69,7 +69,8 @@ static void they_have_the_form_of_images(void **state) {
 
 static void an_image_depends_on_seed_split_and_index_alone(void **state) {
   (void)state;
-  Digits many = draw("train", 500, 7), few = draw("train", 20, 7), other = draw("train", 20, 8), test = draw("test", 20, 7);
+  Digits many = draw("train", 500, 7), few = draw("train", 20, 7), other = draw("train", 20, 8),
+         test = draw("test", 20, 7);
   for (int64_t k = 0; k < 20; k++) {
     assert_memory_equal(pixels(&many, k), pixels(&few, k), PIXELS * sizeof(float));
     assert_memory_not_equal(pixels(&few, k), pixels(&other, k), PIXELS * sizeof(float));
@@ -91,7 +92,7 @@ static void the_bits_stay(void **state) {
 
 // Softmax regression, plain gradient descent: stays under 90 %, and well above chance.
 static double linear_accuracy(const Digits *train, const Digits *test, int epochs, float rate) {
-  float (*w)[PIXELS + 1] = calloc(CLASSES, sizeof *w);
+  float(*w)[PIXELS + 1] = calloc(CLASSES, sizeof *w);
   assert_non_null(w);
   int64_t right = 0;
   for (int64_t turn = 0; turn < epochs * train->count + test->count; turn++) {

@@ -166,8 +166,16 @@ static void fields_pass_through_their_step(void **state) {
   DlcArg args[] = {{DLC_INPUT, 0, 0}, {DLC_ARENA, 0, OFFSET}};
   DlcTensor input = {.name = "source", .type = DATA_U8, .rank = 1, .scale = {1}, .symbol = {1}, .at = args[0]};
   DlcTensor output = {.name = "field", .type = DATA_F32, .rank = 1, .scale = {1}, .symbol = {1}, .at = args[1]};
-  DlcStep step = {.launches = &launch, .n_launches = 1, .args = args, .n_args = 2, .inputs = &input, .n_inputs = 1,
-                  .outputs = &output, .n_outputs = 1, .arena_bytes = OFFSET + 4 * CAPACITY, .capacity = {CAPACITY}};
+  DlcStep step = {.launches = &launch,
+                  .n_launches = 1,
+                  .args = args,
+                  .n_args = 2,
+                  .inputs = &input,
+                  .n_inputs = 1,
+                  .outputs = &output,
+                  .n_outputs = 1,
+                  .arena_bytes = OFFSET + 4 * CAPACITY,
+                  .capacity = {CAPACITY}};
   BatchField field = {.name = "x", .source = bytes, .convert = &step, .type = DATA_F32, .row_elements = 1};
   RowSet all = {.count = ROWS};
   Loader *loader = loader_new(arena, &field, 1, &all, CAPACITY, false, 0, 0, 0);

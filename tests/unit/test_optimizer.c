@@ -15,7 +15,8 @@ enum { COUNT = 40000, STEPS = 5 };
 
 static TensorTable table_of(Arena *arena) {
   TensorTable table = {0};
-  TensorInfo a = {.path = "a", .rank = 1, .dim = {COUNT - 64}, .decay = true}, b = {.path = "b", .rank = 1, .dim = {50}};
+  TensorInfo a = {.path = "a", .rank = 1, .dim = {COUNT - 64}, .decay = true},
+             b = {.path = "b", .rank = 1, .dim = {50}};
   assert_true(tensor_add(arena, &table, &a) && tensor_add(arena, &table, &b));
   return table;
 }
@@ -157,9 +158,8 @@ static void schedules_are_as_defined(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(every_optimizer_follows_its_formula),
-                                     cmocka_unit_test(frozen_parameters_stay),
-                                     cmocka_unit_test(adamw_decays_only_what_decays),
-                                     cmocka_unit_test(schedules_are_as_defined)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(every_optimizer_follows_its_formula), cmocka_unit_test(frozen_parameters_stay),
+      cmocka_unit_test(adamw_decays_only_what_decays), cmocka_unit_test(schedules_are_as_defined)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -44,7 +44,8 @@ static Fixture *fixture(int64_t item_cost) {
   Fixture *f = calloc(1, sizeof *f);
   assert_non_null(f);
   for (int k = 0; k < LAUNCHES; k++) {
-    f->launches[k] = (DlcLaunch){.fn = kernel, .items = {1, 1, 1, 0}, .first_arg = 2 * k, .n_args = 2, .item_cost = item_cost};
+    f->launches[k] =
+        (DlcLaunch){.fn = kernel, .items = {1, 1, 1, 0}, .first_arg = 2 * k, .n_args = 2, .item_cost = item_cost};
     f->args[2 * k] = (DlcArg){DLC_INPUT, k % 2, 0};
     f->args[2 * k + 1] = (DlcArg){DLC_INPUT, 1 - k % 2, 0};
   }
