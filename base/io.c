@@ -85,6 +85,8 @@ int io_open_read(Io io, const char *path, int *fd, int64_t *size) {
   return error;
 }
 
+const char *io_reason(int error) { return error == -EINVAL ? "it is no regular file" : strerror(-error); }
+
 int io_read_at(Io io, int fd, void *buffer, size_t count, int64_t offset) {
   for (size_t done = 0; done < count;) {
     ssize_t n = io.ops->pread(io.state, fd, (char *)buffer + done, count - done, (off_t)(offset + (int64_t)done));
@@ -118,19 +120,31 @@ enum { WRITE_BUFFER = 1 << 16 };
 struct IoWriter {
   Io io;
   Arena *arena;
-  const char *path, *temporary;
+  const char *path, *temporary;  // temporary: NULL where `path` itself is written
   int fd;
   int error;  // the first failure; later calls return it
   size_t used;
   char *buffer;  // [WRITE_BUFFER]
 };
 
+// Whether a new file may take the path's place: nothing is there, or a regular file.
+static bool is_replaceable(Io io, const char *path) {
+  int fd = io.ops->open(io.state, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0);
+  if (fd < 0) return fd != -ELOOP && fd != -ENXIO;  // a link, a socket
+  int64_t size;
+  bool regular = false;
+  int error = io.ops->fstat_size(io.state, fd, &size, &regular);
+  io.ops->close(io.state, fd);
+  return !error && regular;
+}
+
 int io_replace_begin(Io io, Arena *arena, const char *path, IoWriter **writer) {
   IoWriter *w = arena_alloc(arena, sizeof *w);
   *w = (IoWriter){.io = io, .arena = arena, .path = arena_strdup(arena, path)};
-  w->temporary = arena_printf(arena, "%s.tmp-%ld", path, (long)getpid());
+  if (is_replaceable(io, path)) w->temporary = arena_printf(arena, "%s.tmp-%ld", path, (long)getpid());
   w->buffer = arena_alloc(arena, WRITE_BUFFER);
-  do w->fd = io.ops->open(io.state, w->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  const char *opened = w->temporary ? w->temporary : w->path;
+  do w->fd = io.ops->open(io.state, opened, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   while (w->fd == -EINTR);
   if (w->fd < 0) return w->fd;
   *writer = w;
@@ -169,7 +183,7 @@ int io_replace_write(IoWriter *w, const void *bytes, size_t count) {
 void io_replace_abort(IoWriter *w) {
   if (w->fd >= 0) w->io.ops->close(w->io.state, w->fd);
   w->fd = -1;
-  w->io.ops->unlink(w->io.state, w->temporary);
+  if (w->temporary) w->io.ops->unlink(w->io.state, w->temporary);
 }
 
 // A rename is on disk only when its directory is.
@@ -186,9 +200,11 @@ static int sync_directory(Io io, Arena *arena, const char *path) {
 int io_replace_commit(IoWriter *w) {
   flush_buffer(w);
   if (!w->error) w->error = w->io.ops->fsync(w->io.state, w->fd);
+  if (!w->temporary && w->error == -EINVAL) w->error = 0;  // devices and pipes have nothing to sync
   int closed = w->io.ops->close(w->io.state, w->fd);
   w->fd = -1;
   if (!w->error) w->error = closed;
+  if (!w->temporary) return w->error;
   if (!w->error) w->error = w->io.ops->rename(w->io.state, w->temporary, w->path);
   if (w->error) {
     w->io.ops->unlink(w->io.state, w->temporary);

@@ -34,9 +34,12 @@ int io_open_read(Io io, const char *path, int *fd, int64_t *size);
 // Exactly `count` bytes at `offset`, or -EIO.
 int io_read_at(Io io, int fd, void *buffer, size_t count, int64_t offset);
 int io_close(Io io, int fd);
+// Why a file could not be read, for people: strerror, but for what is no regular file.
+const char *io_reason(int error);
 
 // Replaces `path` whole or not at all: temporary file beside it, written, fsynced, renamed, directory fsynced. On
-// failure the temporary file is removed and `path` is as it was.
+// failure the temporary file is removed and `path` is as it was. A link, a device or a pipe is not replaced: what it leads
+// to is written, from its beginning and in place.
 typedef struct IoWriter IoWriter;
 int io_replace_begin(Io io, Arena *arena, const char *path, IoWriter **writer);
 int io_replace_write(IoWriter *writer, const void *bytes, size_t count);  // buffered

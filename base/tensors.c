@@ -16,10 +16,10 @@ bool tensor_add(Arena *arena, TensorTable *table, const TensorInfo *info) {
     if (!checked_mul(added.count, info->dim[d], &added.count)) return false;
   added.offset = table->block_floats;
   int64_t end;
-  if (!checked_add(added.offset, added.count + ALIGN_FLOATS - 1, &end) || end > INT64_MAX / 8) return false;
+  if (!checked_add(added.offset, added.count, &end) || end > INT64_MAX / 8) return false;
   table->items = arena_grow(arena, table->items, (size_t)table->n_items, &table->capacity, sizeof *table->items);
   table->items[table->n_items++] = added;
-  table->block_floats = end / ALIGN_FLOATS * ALIGN_FLOATS;
+  table->block_floats = (end + ALIGN_FLOATS - 1) / ALIGN_FLOATS * ALIGN_FLOATS;
   return true;
 }
 

@@ -60,6 +60,8 @@ static void fill(const Border *b, const Expr *base, int64_t count) {
   }
 }
 
+static const char *const names[IR_MAX_RANK] = {"i", "j", "k", "l", "m", "n", "p", "q"};
+
 // The border from dimension d on, of the part of the output that begins at element `base`. Before and behind a padded
 // dimension's points whole runs are zero; among its points the later dimensions decide.
 static void fill_from(const Border *b, int d, const Expr *base) {
@@ -73,7 +75,7 @@ static void fill_from(const Border *b, int d, const Expr *base) {
     fill(b, expr_offset(pool, base, (before + inside) * stride), (b->shape->dim[d].scale - before - inside) * stride);
   }
   if (d == last) return;
-  int var = nest_var(b->nest, "row", size_of(b->inside[d]));
+  int var = nest_var(b->nest, names[d], size_of(b->inside[d]));
   nest_open_loop(b->nest, &(Loop){var, expr_const(pool, 0), expr_size(pool, size_of(b->inside[d])), NULL, 1, 1, 1});
   const Expr *row = expr_offset(pool, expr_var(pool, var), before);
   fill_from(b, d + 1, expr_add(pool, base, expr_scale(pool, row, b->stride[d])));
@@ -109,7 +111,7 @@ Nest *border_build(Arena *arena, const Sweep *sweep) {
   ExprPool *pool = &nest->pool;
   bool shared = !is_padded(&b, 0);
   Dim first = shared ? b.shape->dim[0] : dim_const(1);
-  int var = nest_var(nest, "row", size_of(first));
+  int var = nest_var(nest, names[0], size_of(first));
   nest_open_loop(nest, &(Loop){var, expr_var(pool, nest->begin), expr_var(pool, nest->end), NULL, 1, 1, 1});
   const Expr *base = shared ? expr_scale(pool, expr_var(pool, var), b.stride[0]) : expr_const(pool, 0);
   fill_from(&b, shared ? 1 : 0, base);

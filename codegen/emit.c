@@ -16,6 +16,7 @@ typedef struct Changed {
   int n;
   int slot[16];
   LLVMValueRef before[32], phi[32];  // of acc and where
+  bool empty[16];
 } Changed;
 
 static void find_changed(const Emit *e, const Block *block, Changed *c) {
@@ -40,6 +41,7 @@ static Changed changed_by(Emit *e, const Block *block) {
   Changed c = {0};
   find_changed(e, block, &c);
   for (int k = 0; k < 2 * c.n; k++) c.before[k] = *changed_place(e, &c, k);
+  for (int k = 0; k < c.n; k++) c.empty[k] = e->empty[c.slot[k]];
   return c;
 }
 
@@ -67,6 +69,7 @@ static void join(Emit *e, Changed *c, LLVMBasicBlockRef skipped, LLVMBasicBlockR
     LLVMAddIncoming(phi, &now, &last, 1);
     *changed_place(e, c, k) = phi;
   }
+  for (int k = 0; k < c->n; k++) e->empty[c->slot[k]] = c->empty[k];
 }
 
 // ---- loops --------------------------------------------------------------------------------------------------------
@@ -208,6 +211,7 @@ static Emit emit_new(Arena *arena, const Nest *nest, Irb irb, LLVMValueRef funct
   e.values = arena_array(arena, nest->n_values, sizeof *e.values);
   e.acc = arena_array(arena, nest->n_accs, sizeof *e.acc);
   e.where = arena_array(arena, nest->n_accs, sizeof *e.where);
+  e.empty = arena_array(arena, nest->n_accs, sizeof *e.empty);
   e.symbols = arena_array(arena, IR_MAX_SYMBOLS, sizeof *e.symbols);
   e.hoist = arena_array(arena, (size_t)e.max_depth, sizeof *e.hoist);
   e.memo = arena_array(arena, nest->pool.n * (size_t)e.max_depth, sizeof *e.memo);

@@ -31,6 +31,7 @@ void emit_start(Emit *e, const Stmt *s) {
   e->acc[s->slot] = acc->type == DT_F32 ? neutral_float(type, acc) : neutral_int(type, acc->type, acc);
   // No element yet: less than every position.
   if (finds_position(acc)) e->where[s->slot] = irb_int(irb_vector(e->irb.i32, acc->lanes), -1);
+  e->empty[s->slot] = true;
 }
 
 // ---- combinations ---------------------------------------------------------------------------------------------------
@@ -54,17 +55,14 @@ typedef struct Found {
 static LLVMValueRef either(const Emit *e, LLVMValueRef a, LLVMValueRef b) { return LLVMBuildOr(e->irb.b, a, b, ""); }
 static LLVMValueRef both(const Emit *e, LLVMValueRef a, LLVMValueRef b) { return LLVMBuildAnd(e->irb.b, a, b, ""); }
 
-static LLVMValueRef is_nan(const Emit *e, const Acc *acc, LLVMValueRef x) {
-  if (acc->type != DT_F32) return LLVMConstNull(irb_like(e->irb.i1, x));
-  return LLVMBuildFCmp(e->irb.b, LLVMRealUNO, x, x, "");
-}
-
-// Is b more extreme than a? A NaN is more so than every number.
+// Is b more extreme than a? A NaN is more so than every number, and not than a NaN.
 static LLVMValueRef beats(const Emit *e, const Acc *acc, LLVMValueRef b, LLVMValueRef a) {
-  LLVMValueRef pair[2] = {takes_least(acc) ? b : a, takes_least(acc) ? a : b};
-  LLVMValueRef better = scalar_emit(&e->irb, OP_lt, acc->type, pair);
-  LLVMValueRef first_nan = both(e, is_nan(e, acc, b), LLVMBuildNot(e->irb.b, is_nan(e, acc, a), ""));
-  return either(e, better, first_nan);
+  bool least = takes_least(acc);
+  if (acc->type == DT_F32) {
+    LLVMValueRef better = LLVMBuildFCmp(e->irb.b, least ? LLVMRealULT : LLVMRealUGT, b, a, "");
+    return both(e, better, LLVMBuildFCmp(e->irb.b, LLVMRealORD, a, a, ""));
+  }
+  return scalar_emit(&e->irb, OP_lt, acc->type, (LLVMValueRef[]){least ? b : a, least ? a : b});
 }
 
 static LLVMValueRef is_none(const Emit *e, LLVMValueRef at) {
@@ -72,8 +70,9 @@ static LLVMValueRef is_none(const Emit *e, LLVMValueRef at) {
 }
 
 // Of an earlier and a later element.
-static Found later_if_better(const Emit *e, const Acc *acc, Found a, Found b) {
-  LLVMValueRef better = either(e, beats(e, acc, b.value, a.value), is_none(e, a.at));
+static Found later_if_better(const Emit *e, const Acc *acc, Found a, Found b, bool may_be_none) {
+  LLVMValueRef better = beats(e, acc, b.value, a.value);
+  if (may_be_none) better = either(e, better, is_none(e, a.at));
   return (Found){irb_select(&e->irb, better, b.value, a.value), irb_select(&e->irb, better, b.at, a.at)};
 }
 
@@ -118,8 +117,9 @@ static void update_position(Emit *e, const Stmt *s, const Acc *acc) {
   bool varies = e->lanes > 1 && emit_varies(e, s->at);
   if (varies) now.at = LLVMBuildTrunc(e->irb.b, emit_expr_lanes(e, s->at), i32s, "");
   else now.at = irb_splat(&e->irb, LLVMBuildTrunc(e->irb.b, emit_expr(e, s->at), e->irb.i32, ""), acc->lanes);
-  Found next = later_if_better(e, acc, old, now);
   LLVMValueRef guard = updated_lanes(e, s, acc);
+  Found next = later_if_better(e, acc, old, now, e->empty[s->slot]);
+  e->empty[s->slot] &= guard != NULL;
   e->acc[s->slot] = where_kept(e, guard, next.value, old.value);
   e->where[s->slot] = where_kept(e, guard, next.at, old.at);
 }

@@ -12,6 +12,7 @@ typedef struct Emit {
   LLVMValueRef *values;   // [n_values] scalar, or of the vector loop's lanes
   LLVMValueRef *acc;      // [n_accs] where the accumulators stand
   LLVMValueRef *where;    // [n_accs] the positions of extremes
+  bool *empty;            // [n_accs] may an accumulator of positions still be without an element?
   LLVMValueRef *symbols;  // [IR_MAX_SYMBOLS] their run-time values
   LLVMValueRef *hoist;    // [max_depth] the instruction before which code of that block's beginning goes
   LLVMValueRef *memo;     // [n_exprs * max_depth] partial sums of expressions

@@ -273,6 +273,16 @@ bool expr_divides(const Expr *e, int64_t n) {
   return true;
 }
 
+bool expr_never_divides(const Expr *e, int64_t n) {
+  bool rest = false;
+  for (int k = 0; k < e->n; k++) {
+    if (e->term[k].coef.scale % n == 0) continue;
+    if (e->term[k].atom.kind != ATOM_ONE || !size_is_const(e->term[k].coef)) return false;
+    rest = true;
+  }
+  return rest;
+}
+
 int64_t expr_value(const Expr *e, const int64_t *symbol_values, int64_t var_value) {
   int64_t sum = 0;
   for (int k = 0; k < e->n; k++) {

@@ -76,7 +76,8 @@ bool expr_is_const(const Expr *e, int64_t *value);
 Size expr_coef(const Expr *e, int var);       // of the variable itself; scale 0 where it does not stand there
 bool expr_has_var(const Expr *e, int var);    // anywhere, inside quotients too (not: in what a value depends on)
 bool expr_is_linear(const Expr *e, int var);  // no quotient or remainder holds the variable
-bool expr_divides(const Expr *e, int64_t n);  // does n divide it for sure?
+bool expr_divides(const Expr *e, int64_t n);        // does n divide it for sure?
+bool expr_never_divides(const Expr *e, int64_t n);  // never for sure?
 // What can be proved from the variables' ranges, for all symbols >= 1.
 bool expr_never_negative(const ExprPool *pool, const Expr *e);
 bool expr_below(const ExprPool *pool, const Expr *e, Size limit);  // e < limit

@@ -39,13 +39,30 @@ static bool computes(const Kernel *kernel, NodeId id) {
   return false;
 }
 
+static bool is_padded_copy(const Graph *g, NodeId output) {
+  const Node *node = graph_node(g, output);
+  if (node->op != OP_index || node->n_in != 1) return false;
+  Dim copied, all;
+  bool counted = shape_elements(&graph_node(g, node->in[0])->shape, &copied) && shape_elements(&node->shape, &all);
+  return counted && !dim_equal(copied, all) && kernel_moved_output(g, output, node->in[0], NULL, NULL);
+}
+
+NodeId lower_space(const Plan *plan, const Kernel *kernel) {
+  const Graph *g = plan->graph;
+  bool copies = kernel->root == NODE_NONE && kernel->n_outputs == 1 && kernel->outputs[0] == kernel->space;
+  return copies && is_padded_copy(g, kernel->space) ? graph_node(g, kernel->space)->in[0] : kernel->space;
+}
+
 NodeId lower_output_source(const Plan *plan, const Kernel *kernel, NodeId output) {
   const Graph *g = plan->graph;
   const Node *node = graph_node(g, output);
-  if (output == kernel->root || output == kernel->space || node->op != OP_index || node->n_in != 1) return output;
+  NodeId space = lower_space(plan, kernel);
+  if (output == kernel->root || output == space || node->op != OP_index || node->n_in != 1) return output;
   NodeId source = node->in[0];
-  if (!computes(kernel, source) || !kernel_moved_output(g, output, source, NULL, NULL)) return output;
-  bool at_point = shape_equal(&graph_node(g, source)->shape, &graph_node(g, kernel->space)->shape);
+  if (!kernel_moved_output(g, output, source, NULL, NULL)) return output;
+  if (source == space) return source;
+  if (!computes(kernel, source)) return output;
+  bool at_point = shape_equal(&graph_node(g, source)->shape, &graph_node(g, space)->shape);
   return at_point ? source : output;
 }
 
@@ -112,6 +129,10 @@ static ValueId lower_read(Lower *lower, const Node *node, int k, const Expr *con
   const Expr *at[IR_MAX_RANK];
   for (int d = 0; d < operand->shape.rank; d++) at[d] = lower_read_index(lower, node, k, d, index);
   ValueId inside = read_inside(lower, node, k, index);
+  if (nest_is_false(nest, inside)) {
+    if (counts) *counts = inside;
+    return nest_const(nest, operand->type, 0);
+  }
   ValueId value = lower_value(lower, node->in[k], at, nest_and(nest, guard, inside));
   if (!counts) return nest_or_zero(nest, inside, value);
   *counts = nest_and(nest, *counts, inside);

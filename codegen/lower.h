@@ -25,6 +25,9 @@ void lower_args(const Plan *plan, const Kernel *kernel, NestArg *args);
 int lower_input_slot(const Kernel *kernel, NodeId id);   // -1: not an input
 int lower_output_slot(const Kernel *kernel, NodeId id);  // dlc_bug where it is none
 int lower_scratch_slot(const Kernel *kernel);
+// The node whose points are swept: the kernel's space; or, where the kernel only stores a padded or transposed copy, what is
+// copied: then no point needs a guard.
+NodeId lower_space(const Plan *plan, const Kernel *kernel);
 // The node at the point whose value the output stores: itself, or what it is a moved copy of (kernel_moved_output).
 NodeId lower_output_source(const Plan *plan, const Kernel *kernel, NodeId output);
 

@@ -158,8 +158,9 @@ static void find_place(const Nest *nest, Value *v) {
     v->block = deeper(v->block, at);
     v->vector |= nest_expr_is_vector(nest, v->at);
   }
-  // A load may not leave an IF, which can be what makes it safe.
-  if (v->kind == VALUE_LOAD) v->block = deeper(v->block, innermost_if(nest));
+  // A load may not leave an IF, which can be what makes it safe; a fixed element is there anyway.
+  int64_t fixed;
+  if (v->kind == VALUE_LOAD && !expr_is_const(v->at, &fixed)) v->block = deeper(v->block, innermost_if(nest));
 }
 
 static bool same_value(const Value *a, const Value *b) {
@@ -197,6 +198,8 @@ ValueId nest_const(Nest *nest, DType type, double number) {
 }
 
 ValueId nest_index(Nest *nest, const Expr *at) {
+  int64_t fixed;
+  if (expr_is_const(at, &fixed)) return nest_const(nest, DT_I32, (double)(int32_t)fixed);
   Value v = VALUE_EMPTY;
   v.kind = VALUE_INDEX, v.type = DT_I32, v.at = at;
   return find_or_put(nest, v);
@@ -208,7 +211,22 @@ ValueId nest_load(Nest *nest, int slot, const Expr *at, ValueId guard) {
   return find_or_put(nest, v);
 }
 
+// Whole numbers and truth values are computed here where all are known; floats are left to the machine.
+static bool folds(const Nest *nest, const ValueId *args, int n, double *numbers) {
+  for (int k = 0; k < n; k++) {
+    const Value *v = nest_value(nest, args[k]);
+    if (v->kind != VALUE_CONST || v->type == DT_F32) return false;
+    numbers[k] = v->number;
+  }
+  return true;
+}
+
 ValueId nest_op(Nest *nest, Op op, DType type, const ValueId *args, int n) {
+  double numbers[3];
+  if (type != DT_F32 && folds(nest, args, n, numbers)) {
+    DType operands = nest_value(nest, args[n == 3 ? 1 : 0])->type;
+    return nest_const(nest, type, eval_pointwise(op, operands, numbers));
+  }
   Value v = VALUE_EMPTY;
   v.kind = VALUE_OP, v.type = type, v.op = op;
   for (int k = 0; k < n; k++) v.arg[k] = args[k];
@@ -235,9 +253,17 @@ static bool is_fact(const Nest *nest, ValueKind kind, const Expr *at, Size limit
   return false;
 }
 
+bool nest_is_false(const Nest *nest, ValueId condition) {
+  return condition != VALUE_NONE && nest_value(nest, condition)->kind == VALUE_CONST &&
+         nest_value(nest, condition)->number == 0;
+}
+
 ValueId nest_inside(Nest *nest, const Expr *at, Size limit) {
   if (is_fact(nest, VALUE_INSIDE, at, limit)) return VALUE_NONE;
   if (expr_never_negative(&nest->pool, at) && expr_below(&nest->pool, at, limit)) return VALUE_NONE;
+  const Expr *beyond = expr_add(&nest->pool, at, expr_size(&nest->pool, size_times(limit, size_const(-1))));
+  if (expr_below(&nest->pool, at, size_const(0)) || expr_never_negative(&nest->pool, beyond))
+    return nest_const(nest, DT_BOOL, 0);
   Value v = VALUE_EMPTY;
   v.kind = VALUE_INSIDE, v.type = DT_BOOL, v.at = at, v.limit = limit;
   return find_or_put(nest, v);
@@ -245,6 +271,7 @@ ValueId nest_inside(Nest *nest, const Expr *at, Size limit) {
 
 ValueId nest_divides(Nest *nest, const Expr *at, int64_t by) {
   if (expr_divides(at, by) || is_fact(nest, VALUE_DIVIDES, at, size_const(by))) return VALUE_NONE;
+  if (expr_never_divides(at, by)) return nest_const(nest, DT_BOOL, 0);
   Value v = VALUE_EMPTY;
   v.kind = VALUE_DIVIDES, v.type = DT_BOOL, v.at = at, v.limit = size_const(by);
   return find_or_put(nest, v);
@@ -252,13 +279,15 @@ ValueId nest_divides(Nest *nest, const Expr *at, int64_t by) {
 
 ValueId nest_and(Nest *nest, ValueId a, ValueId b) {
   if (a == VALUE_NONE || a == b) return b;
-  if (b == VALUE_NONE) return a;
+  if (b == VALUE_NONE || nest_is_false(nest, a)) return a;
+  if (nest_is_false(nest, b)) return b;
   return nest_op(nest, OP_and, DT_BOOL, (ValueId[]){a, b}, 2);
 }
 
 ValueId nest_or_zero(Nest *nest, ValueId condition, ValueId value) {
   if (condition == VALUE_NONE) return value;
   DType type = nest_value(nest, value)->type;
+  if (nest_is_false(nest, condition)) return nest_const(nest, type, 0);
   // A load that is itself guarded by the condition is 0 elsewhere already.
   if (nest_value(nest, value)->kind == VALUE_LOAD && nest_value(nest, value)->guard == condition) return value;
   if (type == DT_BOOL) return nest_and(nest, condition, value);
@@ -275,6 +304,7 @@ int nest_start(Nest *nest, Acc acc) {
 }
 
 void nest_update(Nest *nest, const Stmt *update) {
+  if (nest_is_false(nest, update->guard)) return;
   Stmt stmt = *update;
   stmt.kind = STMT_UPDATE;
   append(nest, nest->open, stmt);

@@ -134,10 +134,11 @@ ValueId nest_load(Nest *nest, int slot, const Expr *at, ValueId guard);
 ValueId nest_op(Nest *nest, Op op, DType type, const ValueId *args, int n);
 ValueId nest_random(Nest *nest, uint64_t stream, const Expr *at);
 ValueId nest_given(Nest *nest, DType type);
-// Conditions: VALUE_NONE where they are known to hold.
+// Conditions: VALUE_NONE where they are known to hold, nest_is_false where they are known not to.
 ValueId nest_inside(Nest *nest, const Expr *at, Size limit);
 ValueId nest_divides(Nest *nest, const Expr *at, int64_t by);
 ValueId nest_and(Nest *nest, ValueId a, ValueId b);
+bool nest_is_false(const Nest *nest, ValueId condition);
 // condition ? value : 0
 ValueId nest_or_zero(Nest *nest, ValueId condition, ValueId value);
 

@@ -10,6 +10,7 @@
 #include "sweep.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct Probe {
@@ -30,7 +31,7 @@ static Scheme plain_scheme(const Sweep *sweep) {
   Scheme scheme = {.lanes = 1, .block = 1};
   for (int k = 0; k < sweep->n_out + sweep->n_red; k++) {
     if (is_one(sweep->extent[k])) continue;
-    SweepAxis axis = {.n = 1, .index = {k}, .extent = size_of(sweep->extent[k]), .name = sweep->name[k]};
+    SweepAxis axis = {.n = 1, .index = {k}, .extent = size_of(sweep->extent[k]), .name = sweep->name[k], .period = 1, .block = 1};
     if (k < sweep->n_out) scheme.out[scheme.n_out++] = axis;
     else scheme.red[scheme.n_red++] = axis;
   }
@@ -121,8 +122,10 @@ static bool may_merge(const Probe *p, int slow, int fast) {
   return !(sweep->kind == SWEEP_CHUNKS && slow == sweep->n_out);
 }
 
-static const char *joined_name(Arena *arena, const char *a, const char *b) {
-  return arena_printf(arena, strlen(a) > 1 || strlen(b) > 1 ? "%s_%s" : "%s%s", a, b);
+// "ij" of single letters, else "row_column".
+static const char *joined_name(Arena *arena, const SweepAxis *slow, const SweepAxis *fast) {
+  bool letters = strlen(slow->name) == (size_t)slow->n && strlen(fast->name) == (size_t)fast->n;
+  return arena_printf(arena, letters ? "%s%s" : "%s_%s", slow->name, fast->name);
 }
 
 // Merges what can be merged; `keep` > 0: not into a last axis whose extent is not a multiple of it.
@@ -131,7 +134,7 @@ static int merge_axes(Arena *arena, const Probe *p, SweepAxis *axes, int n, int6
     SweepAxis *slow = &axes[k - 1], *fast = &axes[k];
     bool breaks_lanes = keep > 0 && k == n - 1 && (!size_is_const(fast->extent) || fast->extent.scale % keep);
     if (breaks_lanes || !may_merge(p, slow->index[slow->n - 1], fast->index[0])) continue;
-    slow->name = joined_name(arena, slow->name, fast->name);
+    slow->name = joined_name(arena, slow, fast);
     slow->extent = size_times(slow->extent, fast->extent);
     for (int i = 0; i < fast->n; i++) slow->index[slow->n++] = fast->index[i];
     memmove(fast, fast + 1, (size_t)(n - 1 - k) * sizeof *fast);
@@ -181,6 +184,77 @@ static int lanes_of(const Scheme *scheme, const Probe *p) {
   int lanes = LANES;
   while (lanes < 4 * LANES && 2 * lanes <= extent.scale) lanes *= 2;
   return lanes;
+}
+
+// ---- unrolling and residues ---------------------------------------------------------------------------------------
+
+enum { UNROLLED_POINTS = 16, UNROLLED_VALUES = 48, MOST_RESIDUES = 16, MOST_BODIES = 64 };
+
+static int64_t points_of_reduction(const Scheme *scheme) {
+  int64_t points = 1;
+  for (int k = 0; k < scheme->n_red; k++) {
+    if (!size_is_const(scheme->red[k].extent) || scheme->red[k].extent.scale > UNROLLED_POINTS) return INT64_MAX;
+    points *= scheme->red[k].extent.scale;
+    if (points > UNROLLED_POINTS) return INT64_MAX;
+  }
+  return points;
+}
+
+static int64_t gcd(int64_t a, int64_t b) { return b ? gcd(b, a % b) : a; }
+
+// The least period after which every exact division by which index k is read repeats.
+static int64_t period_of(const Probe *p, int k) {
+  int64_t period = 1;
+  for (size_t n = 0; n < p->nest->n_values; n++) {
+    const Value *v = &p->nest->values[n];
+    if (v->kind != VALUE_DIVIDES || p->var[k] < 0) continue;
+    int64_t own = v->limit.scale / gcd(v->limit.scale, llabs(expr_coef(v->at, p->var[k]).scale));
+    period = period / gcd(period, own) * own;
+    if (period > MOST_RESIDUES) return 1;
+  }
+  return period;
+}
+
+// Small windows become straight-line code, and where they divide exactly, as the gradient of a stride does, each residue of
+// an output index gets its own: what does not divide is then not there at all.
+static void choose_unrolling(Scheme *scheme, const Probe *p) {
+  int64_t points = points_of_reduction(scheme), bodies = 1;
+  bool fits = points <= UNROLLED_POINTS && p->nest->n_values <= UNROLLED_VALUES && !scheme->along_reduction;
+  if (!fits || (p->sweep->kind != SWEEP_REDUCE && p->sweep->kind != SWEEP_POINTS)) return;
+  scheme->unrolled = true;
+  for (int k = 0; k < scheme->n_out - (scheme->lanes > 1); k++) {
+    SweepAxis *axis = &scheme->out[k];
+    int64_t period = axis->n == 1 ? period_of(p, axis->index[0]) : 1;
+    if (period == 1 || !size_is_const(axis->extent) || axis->extent.scale < period) continue;
+    if (bodies * period > MOST_RESIDUES || bodies * period * points > MOST_BODIES) continue;
+    bodies *= period;
+    axis->period = period;
+    axis->extent.scale = (axis->extent.scale + period - 1) / period;
+  }
+}
+
+// ---- blocks -------------------------------------------------------------------------------------------------------
+
+// A transposing sweep reads one element of 16 cache lines at a time: the axis along which a read is contiguous is cut into
+// blocks, so that the lines are used up while they are near.
+static void choose_blocks(Arena *arena, Scheme *scheme, const Probe *p) {
+  if (p->sweep->kind != SWEEP_POINTS || scheme->lanes == 1) return;
+  const SweepAxis *lane_axis = &scheme->out[scheme->n_out - 1];
+  int last = lane_axis->index[lane_axis->n - 1];
+  for (int k = 0; k < scheme->n_out - 1; k++) {
+    SweepAxis *axis = &scheme->out[k];
+    if (axis->n > 1 || axis->period > 1 || !size_is_const(axis->extent) || axis->extent.scale <= LANES) continue;
+    bool contiguous = false;
+    for (size_t n = 0; n < p->n; n++) {
+      Size along = expr_coef(p->access[n], p->var[axis->index[0]]), lane = expr_coef(p->access[n], p->var[last]);
+      contiguous |= size_equal(along, size_const(1)) && lane.scale > 1;
+    }
+    if (!contiguous) continue;
+    axis->block = LANES;
+    axis->name = arena_printf(arena, "%s_block", axis->name);
+    axis->extent.scale = (axis->extent.scale + LANES - 1) / LANES;
+    return;
+  }
 }
 
 // ---- cost ---------------------------------------------------------------------------------------------------------
@@ -274,29 +348,41 @@ static int64_t lane_chunk_of(const Scheme *scheme, double lane_axis_cost, double
   return ((int64_t)(elements / (double)unit) + 1) * unit;
 }
 
+// Leading axes in an item's number: not those that, taken into the item, still leave it small.
+static int parallel_axes(const Scheme *scheme, const Probe *p, int outer, double *inner) {
+  int k = outer;
+  while (k > 0 && *inner < ITEM_COST / 2 && size_is_const(scheme->out[k - 1].extent)) {
+    double more = *inner * extent_of(p, &scheme->out[k - 1]);
+    if (more > ITEM_COST_MOST) break;
+    *inner = more;
+    k--;
+  }
+  int countable = p->sweep->kind == SWEEP_SCATTER ? 0 : countable_axes(scheme, p, k);
+  for (; k > countable; k--) *inner *= extent_of(p, &scheme->out[k - 1]);
+  return k;
+}
+
+// Can the lane axis be shared out? With a symbolic extent only where nothing else is.
+static bool may_cut_lanes(const Scheme *scheme, const Probe *p, int outer) {
+  if (scheme->lanes == 1) return false;
+  Size extent = scheme->out[scheme->n_out - 1].extent;
+  bool alone = scheme->n_parallel == 0 && p->sweep->kind != SWEEP_CHUNKS;
+  if (!size_is_const(extent) && !(alone && symbols_in(extent) == 1)) return false;
+  return scheme->n_parallel == outer || p->sweep->kind == SWEEP_SCATTER;
+}
+
 static void choose_items(Scheme *scheme, const Probe *p) {
   int outer = scheme->n_out - (scheme->lanes > 1);
   double inner = sweep_cost(scheme, p);
   for (int k = 0; k < outer; k++) inner /= extent_of(p, &scheme->out[k]);
-  double lane_axis = inner;
-  int k = outer;
-  while (k > 0 && inner < ITEM_COST / 2 && size_is_const(scheme->out[k - 1].extent)) {
-    double more = inner * extent_of(p, &scheme->out[k - 1]);
-    if (more > ITEM_COST_MOST) break;
-    inner = more;
-    k--;
-  }
-  int countable = p->sweep->kind == SWEEP_SCATTER ? 0 : countable_axes(scheme, p, k);
-  for (; k > countable; k--) inner *= extent_of(p, &scheme->out[k - 1]);
-  scheme->n_parallel = k;
-  bool chunks = p->sweep->kind == SWEEP_CHUNKS;
-  const SweepAxis *last = scheme->lanes > 1 ? &scheme->out[scheme->n_out - 1] : NULL;
-  bool may_cut = last && (size_is_const(last->extent) || (k == 0 && !chunks && symbols_in(last->extent) == 1));
-  if (may_cut && inner > ITEM_COST_MOST && (k == outer || p->sweep->kind == SWEEP_SCATTER)) {
-    double whole = p->sweep->kind == SWEEP_SCATTER ? inner : lane_axis;
-    scheme->lane_chunk = lane_chunk_of(scheme, whole, extent_of(p, last));
-    inner = ITEM_COST;
-  } else if (k > 0 && !chunks && inner < ITEM_COST) {
+  scheme->n_parallel = parallel_axes(scheme, p, outer, &inner);
+  if (inner > ITEM_COST_MOST && may_cut_lanes(scheme, p, outer)) {
+    const SweepAxis *last = &scheme->out[scheme->n_out - 1];
+    int64_t chunk = lane_chunk_of(scheme, inner, extent_of(p, last));
+    if (size_is_const(last->extent) && chunk >= last->extent.scale) chunk = 0;
+    scheme->lane_chunk = chunk;
+    inner = chunk ? ITEM_COST : inner;
+  } else if (scheme->n_parallel > 0 && p->sweep->kind != SWEEP_CHUNKS && inner < ITEM_COST) {
     scheme->block = (int64_t)ceil(ITEM_COST / inner);
     inner *= (double)scheme->block;
   }
@@ -310,6 +396,8 @@ Scheme scheme_choose(Arena *arena, const Sweep *sweep) {
   scheme.n_out = merge_axes(arena, &p, scheme.out, scheme.n_out, 0);
   scheme.n_red = merge_axes(arena, &p, scheme.red, scheme.n_red, scheme.along_reduction ? LANES : 0);
   scheme.lanes = lanes_of(&scheme, &p);
+  choose_unrolling(&scheme, &p);
+  choose_blocks(arena, &scheme, &p);
   choose_items(&scheme, &p);
   return scheme;
 }

@@ -30,7 +30,7 @@ static Sweep *add(SweepList *list, const Plan *plan, const Kernel *kernel, Sweep
   list->items = arena_grow(list->arena, list->items, list->n, &list->capacity, sizeof *list->items);
   Sweep *sweep = &list->items[list->n++];
   *sweep = (Sweep){.kind = kind, .plan = plan, .kernel = kernel};
-  const Node *space = graph_node(plan->graph, kernel->space);
+  const Node *space = graph_node(plan->graph, lower_space(plan, kernel));
   if (space->op == OP_index) set_indices(sweep, space->index, 0);
   else set_shape(sweep, &space->shape);
   return sweep;

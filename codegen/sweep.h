@@ -35,6 +35,8 @@ typedef struct SweepAxis {
   int index[SWEEP_MAX_INDICES];
   Size extent;
   const char *name;
+  int64_t period;  // > 1: of one index, which is position * period + residue; every residue has code of its own
+  int64_t block;   // > 1: its loop is over blocks of so many; those of a block come one after the other inside the lanes
 } SweepAxis;
 
 // The loops chosen for a sweep. They decide speed, never bits: what a sum's order fixes is taken from the node.
@@ -43,6 +45,7 @@ typedef struct Scheme {
   int n_out, n_red;
   int lanes;             // along the last output axis; 1: scalar code
   bool along_reduction;  // or: 16 lanes along the last reduced axis
+  bool unrolled;         // the reduction is straight-line code
   int n_parallel;        // leading output axes that make up the work items
   int64_t block;         // their points in an item
   int64_t lane_chunk;    // elements of the last output axis in an item; 0: all

@@ -2,8 +2,9 @@
 //
 //   items: positions of the parallel axes
 //     the other output axes
-//       pieces of the lane axis: whole vectors, then what is left
-//         the reduction, and what is stored
+//       residues, each with code of its own
+//         pieces of the lane axis: whole vectors, then what is left
+//           the reduction, and what is stored
 #include "sweep.h"
 
 typedef struct Build {
@@ -103,29 +104,30 @@ static bool all_known(const Build *b, const IndexExpr *e) {
   return true;
 }
 
-// Opens an IF for each condition of dimension d of read k that is the same for all lanes.
-static int open_conditions(Build *b, const Node *root, int k, int d) {
+// Opens an IF for each condition of dimension d of read k that is the same for all lanes. False where one never holds.
+static bool open_conditions(Build *b, const Node *root, int k, int d, int *opened) {
   ValueId conditions[2];
-  int n = lower_read_inside(&b->lower, root, k, d, b->index, conditions), opened = 0;
+  int n = lower_read_inside(&b->lower, root, k, d, b->index, conditions);
   for (int c = 0; c < n; c++) {
+    if (nest_is_false(b->nest, conditions[c])) return false;
     if (nest_value(b->nest, conditions[c])->vector) continue;
     nest_open_if(b->nest, conditions[c]);
-    opened++;
+    ++*opened;
   }
-  return opened;
+  return true;
 }
 
 // The same for all reads whose outside makes the whole point count for nothing, as soon as their indices are known.
-// Returns how many blocks were opened.
-static int open_decided(Build *b) {
+static bool open_decided(Build *b, int *opened) {
   const Node *root = root_of(b);
-  int opened = 0;
   for (int k = 0; k < root->n_in; k++) {
     if (!lower_read_decides(root, k)) continue;
-    for (int d = 0; d < root->index->reads[k].rank; d++)
-      if (all_known(b, &root->index->reads[k].at[d])) opened += open_conditions(b, root, k, d);
+    for (int d = 0; d < root->index->reads[k].rank; d++) {
+      bool known = all_known(b, &root->index->reads[k].at[d]);
+      if (known && !open_conditions(b, root, k, d, opened)) return false;
+    }
   }
-  return opened;
+  return true;
 }
 
 static void update(Build *b, int acc, const Expr *lane) {
@@ -155,27 +157,46 @@ static void reduce_lanes(Build *b, int acc) {
   SweepPiece pieces[SWEEP_MAX_PIECES];
   int n = sweep_pieces(&b->nest->pool, axis->extent, 16, true, from, pieces);
   for (int k = 0; k < n; k++) {
+    int opened = 1;
     open_piece(b, axis, &pieces[k], limit);
-    int opened = open_decided(b);
-    update(b, acc, pieces[k].lanes == 1 ? b->index[axis->index[axis->n - 1]] : NULL);
-    close_blocks(b, opened + 1);
+    const Expr *lane = pieces[k].lanes == 1 ? b->index[axis->index[axis->n - 1]] : NULL;
+    if (open_decided(b, &opened)) update(b, acc, lane);
+    close_blocks(b, opened);
   }
 }
 
-static void reduce_axes(Build *b, int k, int acc) {
-  int opened = open_decided(b);
-  if (k == b->scheme->n_red) {
-    update(b, acc, NULL);
-  } else if (b->scheme->along_reduction && k == b->scheme->n_red - 1) {
-    reduce_lanes(b, acc);
-  } else {
-    const Expr *from, *limit;
-    const SweepAxis *axis = &b->scheme->red[k];
-    reduced_bounds(b, k, &from, &limit);
-    open_axis(b, axis, from, expr_size(&b->nest->pool, axis->extent), limit);
+// Indices that are not known yet must not be taken for those of an earlier point.
+static void forget_axis(Build *b, const SweepAxis *axis) {
+  for (int i = 0; i < axis->n; i++) b->index[axis->index[i]] = NULL;
+}
+
+static void reduce_axes(Build *b, int k, int acc);
+
+static void reduce_unrolled(Build *b, int k, int acc) {
+  const SweepAxis *axis = &b->scheme->red[k];
+  for (int64_t at = 0; at < axis->extent.scale; at++) {
+    set_axis(b, axis, number(b, at));
     reduce_axes(b, k + 1, acc);
-    nest_close(b->nest);
   }
+  forget_axis(b, axis);
+}
+
+static void reduce_loop(Build *b, int k, int acc) {
+  const Expr *from, *limit;
+  const SweepAxis *axis = &b->scheme->red[k];
+  reduced_bounds(b, k, &from, &limit);
+  open_axis(b, axis, from, expr_size(&b->nest->pool, axis->extent), limit);
+  reduce_axes(b, k + 1, acc);
+  nest_close(b->nest);
+}
+
+static void reduce_axes(Build *b, int k, int acc) {
+  int opened = 0;
+  bool counts = open_decided(b, &opened), last = k == b->scheme->n_red - 1;
+  if (counts && k == b->scheme->n_red) update(b, acc, NULL);
+  else if (counts && last && b->scheme->along_reduction) reduce_lanes(b, acc);
+  else if (counts && b->scheme->unrolled) reduce_unrolled(b, k, acc);
+  else if (counts) reduce_loop(b, k, acc);
   close_blocks(b, opened);
 }
 
@@ -185,9 +206,7 @@ static ValueId reduce(Build *b) {
   DType type = def->body[def->n_body - 1].type;
   bool along = b->scheme->along_reduction;
   int acc = nest_start(b->nest, (Acc){def->combine, type, along ? 16 : b->nest->lanes, along});
-  // Indices that are not open yet must not be taken for those of an earlier piece.
-  for (int k = 0; k < b->scheme->n_red; k++)
-    for (int i = 0; i < b->scheme->red[k].n; i++) b->index[b->scheme->red[k].index[i]] = NULL;
+  for (int k = 0; k < b->scheme->n_red; k++) forget_axis(b, &b->scheme->red[k]);
   reduce_axes(b, 0, acc);
   return nest_result(b->nest, acc);
 }
@@ -274,6 +293,26 @@ static void at_point(Build *b) {
 
 // ---- the loops around it ------------------------------------------------------------------------------------------
 
+// The points of the current blocks of axes from k on.
+static void sweep_blocks_inside(Build *b, int k) {
+  while (k < b->scheme->n_out && b->scheme->out[k].block == 1) k++;
+  if (k == b->scheme->n_out) {
+    at_point(b);
+    return;
+  }
+  const SweepAxis *axis = &b->scheme->out[k];
+  const Expr *number_of_block = b->index[axis->index[0]];
+  Size extent = size_of(b->sweep->extent[axis->index[0]]);
+  const Expr *from = expr_scale(&b->nest->pool, number_of_block, size_const(axis->block));
+  int var = nest_var(b->nest, b->sweep->name[axis->index[0]], extent);
+  Loop loop = {var, from, expr_offset(&b->nest->pool, from, axis->block), expr_size(&b->nest->pool, extent), 1, 1, 1};
+  nest_open_loop(b->nest, &loop);
+  b->index[axis->index[0]] = expr_var(&b->nest->pool, var);
+  sweep_blocks_inside(b, k + 1);
+  nest_close(b->nest);
+  b->index[axis->index[0]] = number_of_block;
+}
+
 static void sweep_lanes(Build *b) {
   const Scheme *scheme = b->scheme;
   if (scheme->lanes == 1) {
@@ -285,14 +324,35 @@ static void sweep_lanes(Build *b) {
   int n = sweep_pieces(&b->nest->pool, axis->extent, scheme->lanes, false, b->lane_from, pieces);
   for (int k = 0; k < n; k++) {
     open_piece(b, axis, &pieces[k], b->lane_limit);
-    at_point(b);
+    sweep_blocks_inside(b, 0);
     nest_close(b->nest);
   }
 }
 
+// Of each axis with residues from k on, all of them.
+static void sweep_residues(Build *b, int k) {
+  while (k < b->scheme->n_out && b->scheme->out[k].period == 1) k++;
+  if (k == b->scheme->n_out) {
+    sweep_lanes(b);
+    return;
+  }
+  const SweepAxis *axis = &b->scheme->out[k];
+  const Expr *position = b->index[axis->index[0]];
+  Size extent = size_of(b->sweep->extent[axis->index[0]]);
+  for (int64_t residue = 0; residue < axis->period; residue++) {
+    const Expr *index = expr_scale(&b->nest->pool, position, size_const(axis->period));
+    b->index[axis->index[0]] = expr_offset(&b->nest->pool, index, residue);
+    ValueId inside = nest_inside(b->nest, b->index[axis->index[0]], extent);
+    if (inside != VALUE_NONE) nest_open_if(b->nest, inside);
+    sweep_residues(b, k + 1);
+    if (inside != VALUE_NONE) nest_close(b->nest);
+  }
+  b->index[axis->index[0]] = position;
+}
+
 static void sweep_axes(Build *b, int k) {
   if (k == b->scheme->n_out - (b->scheme->lanes > 1)) {
-    sweep_lanes(b);
+    sweep_residues(b, 0);
     return;
   }
   open_whole_axis(b, &b->scheme->out[k]);

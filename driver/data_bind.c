@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "labels.h"
 #include "runner.h"
 
 int64_t data_classes(Pipeline *p) {
@@ -90,11 +91,14 @@ static bool check_field(const FieldBinding *b) {
 
 // ---- values ---------------------------------------------------------------------------------------------------------
 
-static bool check_labels(const FieldBinding *b, int64_t classes) {
-  for (int64_t row = 0; row < b->info.rows; row++) {
-    const void *at = data_row(b->source, row);
-    int64_t label = b->info.type == DATA_U8 ? *(const uint8_t *)at : *(const int32_t *)at;
-    if (label >= 0 && label < classes) continue;
+// What an expression makes of a field is not looked at: only labels that the program takes as they are.
+static bool check_labels(const FieldBinding *b) {
+  Unit *loss = b->convert ? NULL : pipeline_lower(b->p, MODE_INFER, LOWER_LOSS);
+  int64_t classes = loss ? labels_classes(loss->graph, b->spec->name) : 0;
+  int64_t per_row = b->info.row_bytes / (b->info.type == DATA_U8 ? 1 : (int64_t)sizeof(int32_t));
+  for (int64_t row = 0; classes && row < b->info.rows; row++) {
+    int64_t label;
+    if (labels_fit(data_row(b->source, row), b->info.type, per_row, classes, &label)) continue;
     diag_error(b->p->session->sink, DIAG_E0405, b->spec->span,
                "label %lld of row %lld is outside the model's %lld classes, 0 to %lld", (long long)label,
                (long long)row, (long long)classes, (long long)classes - 1);
@@ -119,9 +123,7 @@ static bool check_finite(const FieldBinding *b) {
 
 static bool check_values(const FieldBinding *b) {
   if (b->info.type == DATA_F32) return check_finite(b);
-  bool is_label = b->input->type == DATA_I32 && b->input->rank == 1 && !b->convert && b->info.rank == 0;
-  int64_t classes = is_label ? data_classes(b->p) : 0;
-  return classes == 0 || check_labels(b, classes);
+  return b->input->type != DATA_I32 || check_labels(b);
 }
 
 static bool bind_field(FieldBinding *b, BatchField *field) {

@@ -36,7 +36,10 @@ static int evaluate(Session *session, Pipeline *p, Unit *unit, Team *team, const
   if (!split) return STATUS_DATA;
   Scores scores = evaluate_split(session->arena, runner, split, p->batch, NULL, NULL);
   data_release(split);
-  if (scores.n_items == 0) return STATUS_RESOURCE;
+  if (scores.n_items == 0) {
+    diag_error(session->sink, DIAG_E0602, SPAN_NONE, "a thread for the data cannot be had");
+    return STATUS_RESOURCE;
+  }
   print_scores(session, &scores, name);
   return STATUS_DONE;
 }

@@ -7,6 +7,7 @@
 #include "checkpoint.h"
 #include "commands.h"
 #include "grad_at.h"
+#include "labels.h"
 
 typedef struct GradRun {
   Session *session;
@@ -36,9 +37,27 @@ static bool read_inputs(GradRun *g) {
   for (int k = 0, from = 0; k < n; k++)
     if (k != cotangent) g->inputs[k] = arrays[from++];
   if (cotangent < 0 || !s->options.cotangent) return true;
-  int64_t rows = g->rows;
-  return bindings_read(s, &step->inputs[cotangent], 1, arena_printf(s->arena, "cotangent=%s", s->options.cotangent),
-                       &g->inputs[cotangent], &rows);
+  int64_t rows;
+  const char *text = arena_printf(s->arena, "cotangent=%s", s->options.cotangent);
+  if (!bindings_read(s, &step->inputs[cotangent], 1, text, &g->inputs[cotangent], &rows)) return false;
+  if (rows == g->rows || !runner_is_batched(&step->inputs[cotangent])) return true;
+  diag_error(s->sink, DIAG_E0450, SPAN_NONE, "the cotangent has %lld rows, the inputs have %lld", (long long)rows,
+             (long long)g->rows);
+  return false;
+}
+
+// No compiled kernel looks at a label that is none: the loss would be a number without meaning.
+static bool check_labels(const GradRun *g) {
+  for (int k = 0; k < g->runner->step->n_inputs; k++) {
+    const NpyArray *array = &g->inputs[k];
+    const char *name = g->runner->step->inputs[k].name;
+    int64_t classes = labels_classes(g->unit->lowered->graph, name), label;
+    if (!classes || labels_fit(array->data, array->type, array->count, classes, &label)) continue;
+    diag_error(g->session->sink, DIAG_E0405, SPAN_NONE, "label %lld in '%s' is outside the model's %lld classes, 0 to %lld",
+               (long long)label, name, (long long)classes, (long long)classes - 1);
+    return false;
+  }
+  return true;
 }
 
 static void fill_inputs(GradRun *g) {
@@ -172,7 +191,7 @@ static bool find_rows(GradRun *g) {
 
 static int grad_files(GradRun *g, Team *team) {
   g->runner = runner_new(g->session->arena, g->unit, team, NULL);
-  if (!load_weights(g) || !read_inputs(g)) return STATUS_DATA;
+  if (!load_weights(g) || !read_inputs(g) || !check_labels(g)) return STATUS_DATA;
   fill_inputs(g);
   if (g->session->options.oracle) {
     if (!run_oracle(g)) return STATUS_WRONG;
@@ -188,7 +207,7 @@ int command_grad(Session *session) {
   if (!g.p) return STATUS_WRONG;
   if (session->options.at) return grad_at(g.p);
   if (!find_rows(&g)) return STATUS_DATA;
-  g.unit = pipeline_lower(g.p, MODE_TRAIN, g.p->train ? LOWER_LOSS : LOWER_COTANGENT);
+  g.unit = pipeline_lower(g.p, MODE_TRAIN, g.p->train ? LOWER_GRAD : LOWER_COTANGENT);
   if (!g.unit) return STATUS_WRONG;
   want_input_gradients(g.p, g.unit->graph);
   if (!pipeline_passes(g.p, g.unit, NULL) || !pipeline_plan(g.p, g.unit) || !pipeline_codegen(g.p, g.unit))

@@ -1,21 +1,21 @@
-// How training tells where it is, on standard error: on a terminal one line that is written over, elsewhere a plain line
-// now and then. Nothing with --quiet; what cannot be written is let go.
+// How training tells where it is, on standard error: on a terminal one line that is written over, elsewhere a plain
+// line now and then. Nothing with --quiet; what cannot be written is let go.
 #pragma once
 #include "session.h"
 
 typedef struct Progress {
   Session *session;
-  bool live;      // one line, written over
-  bool showing;   // it is on the screen
-  double next;    // clock seconds when the next one is due
-  Text line;      // reused
+  bool live;     // one line, written over
+  bool showing;  // it is on the screen
+  double next;   // clock seconds when the next one is due
+  Text line;     // reused
 } Progress;
 
 // Where training is.
 typedef struct ProgressPoint {
   int64_t epoch, epochs;  // from 1; epochs 0: a number of steps decides
   int64_t step, steps;
-  const char *text;       // "loss 0.4121  accuracy 0.853"
+  const char *text;  // "loss 0.4121  accuracy 0.853"
   double rows_per_second, seconds_left;
 } ProgressPoint;
 

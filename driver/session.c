@@ -189,6 +189,7 @@ static int guarded_main(Session *session, int argc, char *const *argv) {
 
 int session_main(const CommandTable *commands, int argc, char *const *argv) {
   signal(SIGPIPE, SIG_IGN);  // a closed pipe is a failing write, and exit 4, not death by signal
+  signal(SIGXFSZ, SIG_IGN);  // so is a file at its size limit
   occupy_standard_descriptors();
   Session session = {.commands = commands, .io = io_system(), .clock = clock_system()};
   session.started = session.clock.seconds(session.clock.state);

@@ -1,4 +1,5 @@
 // dlc train: runs a model's train block in a run directory.
+#include <cjson/cJSON.h>
 #include <string.h>
 #include <time.h>
 
@@ -24,27 +25,30 @@ static bool options_agree(Session *session) {
   return false;
 }
 
-// The command line again, as far as it decides what a run does: a file to read, or to start the same run from.
+static void add_whole(Arena *arena, cJSON *object, const char *name, uint64_t value) {
+  cJSON_AddRawToObject(object, name, arena_printf(arena, "%llu", (unsigned long long)value));  // beyond 2^53 too
+}
+
+// The command line again, as far as it decides what a run does: to read, or to start the same run from.
 static const char *options_text(const Pipeline *p) {
   const Options *o = &p->session->options;
-  Text text = text_new(p->session->arena);
-  text_add(&text, "{\"program\":");
-  text_add_quoted(&text, p->path);
-  text_add(&text, ",\"model\":");
-  text_add_quoted(&text, p->model_name);
-  text_printf(&text, ",\"seed\":%llu,\"batch\":%lld,\"epochs\":%lld,\"steps\":%lld,\"numerics\":\"%s\",\"cpu\":",
-              (unsigned long long)p->seed, (long long)p->batch, (long long)p->train->epochs, (long long)p->train->steps,
-              p->fast ? "fast" : "strict");
-  text_add_quoted(&text, o->cpu);
-  text_add(&text, ",\"set\":{");
-  for (int k = 0; k < o->n_settings; k++) {
-    if (k) text_add(&text, ",");
-    text_add_quoted(&text, o->settings[k].name);
-    text_add(&text, ":");
-    text_add_quoted(&text, o->settings[k].value);
-  }
-  text_add(&text, "}}\n");
-  return text.bytes;
+  Arena *arena = p->session->arena;
+  cJSON *all = cJSON_CreateObject(), *set = cJSON_CreateObject();
+  cJSON_AddStringToObject(all, "program", p->path);
+  cJSON_AddStringToObject(all, "model", p->model_name);
+  add_whole(arena, all, "seed", p->seed);
+  add_whole(arena, all, "batch", (uint64_t)p->batch);
+  add_whole(arena, all, "epochs", (uint64_t)p->train->epochs);
+  add_whole(arena, all, "steps", (uint64_t)p->train->steps);
+  cJSON_AddStringToObject(all, "numerics", p->fast ? "fast" : "strict");
+  cJSON_AddStringToObject(all, "cpu", o->cpu);
+  for (int k = 0; k < o->n_settings; k++) cJSON_AddStringToObject(set, o->settings[k].name, o->settings[k].value);
+  cJSON_AddItemToObject(all, "set", set);
+  char *json = cJSON_PrintUnformatted(all);
+  const char *text = arena_printf(arena, "%s\n", json ? json : "{}");
+  cJSON_free(json);
+  cJSON_Delete(all);
+  return text;
 }
 
 enum { PROGRAM_MOST = 1 << 26 };
@@ -57,8 +61,7 @@ static bool put_copies(const Pipeline *p, RunDir *run) {
   int error = io_read_file(s->io, s->arena, p->path, PROGRAM_MOST, &program, &size);
   if (!error) error = run_put(run, "program.dl", program);
   if (!error) error = run_put(run, "options.json", options_text(p));
-  if (error)
-    diag_error(s->sink, DIAG_E0604, SPAN_NONE, "cannot write into '%s': %s", run_path(run), strerror(-error));
+  if (error) diag_error(s->sink, DIAG_E0604, SPAN_NONE, "cannot write into '%s': %s", run_path(run), strerror(-error));
   return !error;
 }
 

@@ -20,7 +20,8 @@ static double now(const Trainer *t) { return t->session->clock.seconds(t->sessio
 
 static bool should_stop(void *unused) { return (void)unused, signals_caught() != 0; }
 
-// ---- numbers that are none --------------------------------------------------------------------------------------------
+// ---- numbers that are none
+// --------------------------------------------------------------------------------------------
 
 static Outcome diverged(Trainer *t, const char *what) {
   Diag *diag = diag_error(t->session->sink, DIAG_E0640, SPAN_NONE, "%s is not finite in epoch %lld, step %lld", what,
@@ -55,15 +56,15 @@ static Outcome check_step(Trainer *t) {
   return outcome == GOES_ON ? check_block(t, "", r->states, r->state_next) : outcome;
 }
 
-// ---- one step ---------------------------------------------------------------------------------------------------------
+// ---- one step
+// ---------------------------------------------------------------------------------------------------------
 
 static void show_progress(Trainer *t) {
   double spent = now(t) - t->epoch_start, rate = spent > 0 ? (double)t->epoch_rows / spent : 0;
   double rows_left = (double)(t->steps - t->state.step) * (double)t->state.batch_rows;
   text_clear(&t->line);
   for (int k = 0; k < t->state.n_sums; k++)
-    text_printf(&t->line, "%s%s %.4f", k ? "  " : "", trainer_sum_name(t, k),
-                t->state.sums[k] / (double)t->state.rows);
+    text_printf(&t->line, "%s%s %.4f", k ? "  " : "", trainer_sum_name(t, k), t->state.sums[k] / (double)t->state.rows);
   ProgressPoint point = {.epoch = t->state.epoch + 1,
                          .epochs = t->spec->steps ? 0 : t->spec->epochs,
                          .step = t->state.step,
@@ -99,15 +100,16 @@ static Outcome train_batch(Trainer *t) {
   return GOES_ON;
 }
 
-// ---- checkpoints ------------------------------------------------------------------------------------------------------
+// ---- checkpoints
+// ------------------------------------------------------------------------------------------------------
 
 // Writes one; a failure is a warning until it is the last of too many in a row, or `last`.
 static Outcome save(Trainer *t, bool last) {
   const Runner *r = t->train;
   Outcome outcome = check_block(t, "parameter ", r->params, r->param);
   if (outcome != GOES_ON) return outcome;
-  int error = run_save(t->run, &t->state, r->params, r->param, r->states, r->state, &t->optimizer,
-                       t->spec->checkpoint_keep);
+  int error =
+      run_save(t->run, &t->state, r->params, r->param, r->states, r->state, &t->optimizer, t->spec->checkpoint_keep);
   if (!error) {
     t->unsaved = false;
     t->failed_writes = 0;
@@ -120,14 +122,15 @@ static Outcome save(Trainer *t, bool last) {
     return CANNOT_WRITE;
   }
   diag_warning(t->session->sink, DIAG_E0641, SPAN_NONE,
-               "the checkpoint of step %lld cannot be written to '%s': %s; training goes on",
-               (long long)t->state.step, run_path(t->run), why);
+               "the checkpoint of step %lld cannot be written to '%s': %s; training goes on", (long long)t->state.step,
+               run_path(t->run), why);
   progress_clear(&t->progress);
   session_show_diagnostics(t->session);
   return GOES_ON;
 }
 
-// ---- the end of an epoch ----------------------------------------------------------------------------------------------
+// ---- the end of an epoch
+// ----------------------------------------------------------------------------------------------
 
 static Scores train_scores(const Trainer *t, Arena *arena) {
   Scores scores = {.items = arena_array(arena, (size_t)t->state.n_sums, sizeof *scores.items)};
@@ -211,7 +214,8 @@ static Outcome report_epoch(Trainer *t) {
   return GOES_ON;
 }
 
-// ---- the loop ---------------------------------------------------------------------------------------------------------
+// ---- the loop
+// ---------------------------------------------------------------------------------------------------------
 
 static bool is_due(int64_t every, int64_t count) { return every > 0 && count % every == 0; }
 
@@ -251,12 +255,27 @@ static int finish(Trainer *t, Outcome outcome) {
   return outcome == GOES_ON ? STATUS_DONE : STATUS_RESOURCE;
 }
 
+static int train(Trainer *t, bool resume) {
+  int status = trainer_open(t, resume) ? finish(t, loop(t)) : STATUS_RESOURCE;
+  trainer_release(t);
+  return status;
+}
+
+// Out of memory jumps to the session's guard, which frees the arena: on the way there the loader's thread, which reads
+// and writes it, is ended.
 int train_run(Pipeline *p, RunDir *run, bool resume) {
   Session *session = p->session;
-  Trainer t = {.session = session, .p = p, .spec = p->train, .run = run, .log = -1};
-  t.progress = progress_new(session);
-  t.line = text_new(session->arena);
-  int status = trainer_open(&t, resume) ? finish(&t, loop(&t)) : STATUS_RESOURCE;
-  trainer_release(&t);
+  Trainer *t = arena_alloc(session->arena, sizeof *t);
+  *t = (Trainer){.session = session, .p = p, .spec = p->train, .run = run, .log = -1};
+  t->progress = progress_new(session);
+  t->line = text_new(session->arena);
+  jmp_buf outer;
+  memcpy(&outer, &session->guard.jump, sizeof outer);
+  if (setjmp(session->guard.jump)) {
+    loader_free(t->loader);
+    longjmp(outer, 1);
+  }
+  int status = train(t, resume);
+  memcpy(&session->guard.jump, &outer, sizeof outer);
   return status;
 }

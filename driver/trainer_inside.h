@@ -30,7 +30,7 @@ typedef struct Trainer {
   double epoch_start;      // clock seconds
   int64_t epoch_rows;      // trained on since then
   Progress progress;
-  Text line;               // reused
+  Text line;  // reused
 } Trainer;
 
 // The name of sum k of the state: "loss" or the metric's.

@@ -8,9 +8,12 @@
 #include "report.h"
 #include "trainer_inside.h"
 
-const char *trainer_sum_name(const Trainer *t, int k) { return k ? t->train->step->outputs[t->outputs[k]].name : "loss"; }
+const char *trainer_sum_name(const Trainer *t, int k) {
+  return k ? t->train->step->outputs[t->outputs[k]].name : "loss";
+}
 
-// ---- the program ------------------------------------------------------------------------------------------------------
+// ---- the program
+// ------------------------------------------------------------------------------------------------------
 
 static bool compile(Trainer *t) {
   t->train_unit = pipeline_build(t->p, MODE_TRAIN, LOWER_LOSS);
@@ -32,7 +35,8 @@ static bool freeze(Trainer *t) {
     frozen += params->items[k].frozen;
   }
   if (frozen) return true;
-  Diag *diag = diag_error(t->session->sink, DIAG_E0605, SPAN_NONE, "--freeze: no parameter is named like '%s'", pattern);
+  Diag *diag =
+      diag_error(t->session->sink, DIAG_E0605, SPAN_NONE, "--freeze: no parameter is named like '%s'", pattern);
   if (params->n_items) diag_line(t->session->sink, diag, DIAG_NOTE, "the first is '%s'", params->items[0].path);
   return false;
 }
@@ -51,7 +55,8 @@ static bool make_runners(Trainer *t) {
   return freeze(t);
 }
 
-// ---- data -------------------------------------------------------------------------------------------------------------
+// ---- data
+// -------------------------------------------------------------------------------------------------------------
 
 static bool open_data(Trainer *t) {
   const DataSpec *data = program_data(t->p->program, t->p->model);
@@ -78,7 +83,8 @@ static bool count_steps(Trainer *t) {
   return false;
 }
 
-// ---- where the run begins ---------------------------------------------------------------------------------------------
+// ---- where the run begins
+// ---------------------------------------------------------------------------------------------
 
 static bool start_anew(Trainer *t) {
   Runner *r = t->train;
@@ -111,8 +117,8 @@ static bool check_resumed(Trainer *t) {
 
 static bool go_on(Trainer *t) {
   Runner *r = t->train;
-  RunLoaded loaded = run_load(t->run, t->session->sink, &t->state, r->params, r->param, r->states, r->state,
-                              &t->optimizer);
+  RunLoaded loaded =
+      run_load(t->run, t->session->sink, &t->state, r->params, r->param, r->states, r->state, &t->optimizer);
   if (loaded == RUN_UNUSABLE) return false;
   if (loaded == RUN_EMPTY) {
     progress_say(&t->progress, "%s: no checkpoint yet; starting at step 0", run_path(t->run));
@@ -146,7 +152,8 @@ static bool start_loader(Trainer *t) {
 }
 
 static void say_beginning(Trainer *t) {
-  Text parameters = text_new(t->session->arena), rows = text_new(t->session->arena), bytes = text_new(t->session->arena);
+  Text parameters = text_new(t->session->arena), rows = text_new(t->session->arena),
+       bytes = text_new(t->session->arena);
   report_number(report_parameters(t->train->params), &parameters);
   report_number(t->split->rows.count, &rows);
   report_bytes((int64_t)arena_bytes(t->session->arena), &bytes);

@@ -169,6 +169,8 @@ struct Elab {
   const Decl *model;
   const NamedValue *hyper;
   int n_hyper;
+  Value model_result;  // of the model's last call, where model_called
+  bool model_called;
   LayerInfo *layers;  // calls made directly in the model
   size_t n_layers, layers_capacity;
   NamedValue *named;  // tensors that the model's body gives a name

@@ -168,6 +168,7 @@ Value call_run(Elab *e, const Call *call) {
   int first_param = e->params.n_items, first_node = (int)e->builder.graph->n_nodes;
   const Frame *frame = push_frame(e, call);
   Value v = run_body(e, call);
+  if (call->decl == e->model) e->model_result = v, e->model_called = true;
   e->frame = caller;
   e->builder.origin = origin;
   e->depth--;

@@ -36,6 +36,7 @@ typedef enum Mode { MODE_TRAIN, MODE_INFER } Mode;  // the language's `training`
 typedef enum LowerWhat {
   LOWER_OUTPUT,     // inputs -> OUT_RESULT outputs: predict, build
   LOWER_LOSS,       // fields of the data set -> OUT_LOSS and OUT_METRIC of the train block (and OUT_STATE in MODE_TRAIN)
+  LOWER_GRAD,       // as LOWER_LOSS, and the model's outputs as OUT_RESULT: grad with a train block
   LOWER_COTANGENT,  // inputs and "cotangent" -> OUT_RESULT and OUT_LOSS = sum(output * cotangent): grad without a train block
   LOWER_BENCH       // inputs -> OUT_LOSS = mean(output^2), for bench of a model without a train block
 } LowerWhat;

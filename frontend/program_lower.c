@@ -69,16 +69,19 @@ static bool run_model(Lowering *l, const Value **results, int *n) {
   return !value_is_poison(*result) && l->p->sink->n_errors == l->errors;
 }
 
-static bool lower_output(Lowering *l) {
-  const Value *results;
-  int n;
-  if (!run_model(l, &results, &n)) return false;
+static bool add_results(Lowering *l, const Value *results, int n) {
   for (int k = 0; k < n; k++) {
     NodeId node = elab_node(l->e, results[k], false, l->model->name->span);
     if (node == NODE_NONE) return false;
     graph_output(l->e->builder.graph, OUT_RESULT, result_name(l, k, n), node);
   }
   return true;
+}
+
+static bool lower_output(Lowering *l) {
+  const Value *results;
+  int n;
+  return run_model(l, &results, &n) && add_results(l, results, n);
 }
 
 // ---- losses made from outputs ---------------------------------------------------------------------------------------
@@ -201,6 +204,15 @@ static bool lower_loss(Lowering *l) {
   return l->p->sink->n_errors == l->errors;
 }
 
+// The loss, and what the model gave on the way to it.
+static bool lower_grad(Lowering *l) {
+  if (!lower_loss(l)) return false;
+  if (!l->e->model_called) return true;
+  const Value *result = &l->e->model_result;
+  bool several = result->kind == VALUE_TUPLE;
+  return add_results(l, several ? result->items : result, several ? result->n : 1);
+}
+
 // ---- the result -----------------------------------------------------------------------------------------------------
 
 static void add_states(Lowering *l) {
@@ -240,6 +252,8 @@ static bool lower(Lowering *l, Mode mode, LowerWhat what) {
       return lower_output(l);
     case LOWER_LOSS:
       return lower_loss(l);
+    case LOWER_GRAD:
+      return lower_grad(l);
     case LOWER_COTANGENT:
       return lower_from_outputs(l, true);
     case LOWER_BENCH:

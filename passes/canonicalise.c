@@ -7,6 +7,7 @@
 // no loss.
 #include "compose.h"
 #include "edit.h"
+#include "product.h"
 #include "traits.h"
 
 static bool detach_is_idle(const Graph *g) {
@@ -57,11 +58,38 @@ static void rewrite_reshape(Rewrite *w) {
 
 // ---- index nodes ----------------------------------------------------------------------------------------------------
 
+// The plain product with both operands read through movements, or as it is: does the micro-kernel take it, as it is or
+// packed?
+static bool product_is_taken(Rewrite *w, bool composed) {
+  Node node = *rewrite_node(w);
+  IndexDef def = *node.index;
+  NodeId in[2];
+  Read reads[2];
+  for (int k = 0; k < 2; k++) {
+    in[k] = rewrite_operand(w, k);
+    reads[k] = def.reads[k];
+    if (composed) read_compose(rewrite_graph(w), &def, &in[k], &reads[k]);
+  }
+  def.reads = reads;
+  node.index = &def;
+  node.in = in;
+  return (product_analyse(rewrite_graph(w), &node).needs & ~(unsigned)PRODUCT_NEEDS_PACK) == 0;
+}
+
+// Whatever the micro-kernel takes adds up in one order: such a product may read through movements, other f32 sums not.
+static bool may_compose(const IndexEdit *edit) {
+  if (!edit->ordered) return true;
+  bool product = index_is_plain_product(edit->node->index);
+  return product && product_is_taken(edit->w, false) && product_is_taken(edit->w, true);
+}
+
 static void edit_movement(IndexEdit *edit, int k) {
   Read read;
   NodeId operand = edit_read(edit, k, &read);
-  edit->changed |= read_compose(rewrite_graph(edit->w), &edit->def, &operand, &read);
-  edit->changed |= read_reduce(&read);
+  bool composed = may_compose(edit) && read_compose(rewrite_graph(edit->w), &edit->def, &operand, &read);
+  bool reduced = !edit->ordered && read_reduce(&read);
+  edit->changed |= composed | reduced;
+  edit->rereads |= composed;
   edit_set(edit, k, body_read(&edit->body, operand, &read));
 }
 

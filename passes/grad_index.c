@@ -123,8 +123,8 @@ static void write_free_indices(Writer *w, const Read *read) {
 // ---- conditions -----------------------------------------------------------------------------------------------------
 
 // Does the value vanish wherever the index leaves its range, because reads by it are outside then?
-static bool vanishes_outside(Writer *w, const Form *form, Dim extent, int value) {
-  IndexExpr e = writer_expr(w, form, DIV_EXACT);
+static bool vanishes_outside(Writer *w, const Form *form, DivKind kind, Dim extent, int value) {
+  IndexExpr e = writer_expr(w, form, kind);
   bool *zero = arena_array(w->b->graph->arena, w->body.n_in, sizeof *zero);
   for (size_t k = 0; k < w->body.n_in; k++) {
     const Shape *shape = &graph_node(w->b->graph, w->body.in[k])->shape;
@@ -136,15 +136,16 @@ static bool vanishes_outside(Writer *w, const Form *form, Dim extent, int value)
 
 static int both(Writer *w, int a, int b) { return emit_both(&w->body.emit, a, b); }
 
-// Every solved index and remainder is in its range.
+// Every solved index and remainder is in its range. Inside a block, it is.
 static int write_ranges(Writer *w, const Read *read, int value, int condition) {
   for (int v = SOLVE_INDEX; v < SOLVE_COUNT; v++) {
-    if (!w->s->solved[v]) continue;
+    if (!w->s->solved[v] || w->s->modulus[v]) continue;
+    const Form *form = &w->s->value[v];
+    DivKind kind = w->s->rounded[v] ? DIV_FLOOR : DIV_EXACT;
     bool index = v < SOLVE_REMAINDER;
     Dim extent = index ? w->from->extent[v - SOLVE_INDEX] : dim_const(read->at[v - SOLVE_REMAINDER].divisor);
-    if (writer_always_inside(w, &w->s->value[v], DIV_EXACT, extent)) continue;
-    if (vanishes_outside(w, &w->s->value[v], extent, value)) continue;
-    condition = both(w, condition, write_inside(w, &w->s->value[v], DIV_EXACT, extent));
+    if (writer_always_inside(w, form, kind, extent) || vanishes_outside(w, form, kind, extent, value)) continue;
+    condition = both(w, condition, write_inside(w, form, kind, extent));
   }
   return condition;
 }
@@ -170,10 +171,10 @@ static int write_guards(Writer *w, const Read *read, int condition) {
 // The row-major position of the point among the reduced ones.
 static int write_position(Writer *w) {
   Emitter *e = &w->body.emit;
-  int first = w->from->n_out, position = write_form(w, writer_value(w, first));
+  int first = w->from->n_out, position = write_value(w, first);
   for (int k = first + 1; k < first + w->from->n_red; k++) {
     position = emit_2(e, OP_mul, position, write_extent(w, w->from->extent[k]));
-    position = emit_2(e, OP_add, position, write_form(w, writer_value(w, k)));
+    position = emit_2(e, OP_add, position, write_value(w, k));
   }
   return position;
 }
@@ -257,7 +258,7 @@ static NodeId grad_operand(IndexGrad *g, int operand) {
   const Read *read = &def->reads[operand];
   const Shape shape = graph_node(g->b->graph, g->node.in[operand])->shape;
   ReadSolution s;
-  if (!solve_read(def, read, &shape, &s)) {
+  if (!solve_read(&g->node, operand, &shape, &s)) {
     g->why = TOO_LARGE;
     return NODE_NONE;
   }

@@ -5,11 +5,61 @@
 #include <stdlib.h>
 
 typedef struct Solver {
-  const IndexDef *def;
-  const Read *read;
-  const Shape *operand;
+  const Node *node;
+  const IndexDef *def;   // the node's
+  const Read *read;      // that is solved
+  const Shape *operand;  // which it reads
   ReadSolution *s;
 } Solver;
+
+// ---- windows side by side -------------------------------------------------------------------------------------------
+
+// Would every read but dimension d of ours still be an expression if index k had a rounded value (may_stand_alone) or
+// could not be used at all?
+static bool others_allow(const Solver *solver, int d, int k, bool may_stand_alone) {
+  for (int r = 0; r < solver->node->n_in; r++) {
+    const Read *read = &solver->def->reads[r];
+    for (int q = 0; q < read->rank; q++) {
+      const IndexExpr *e = &read->at[q];
+      if (index_coef(e, k) == 0 || (read == solver->read && q == d)) continue;
+      bool alone = e->n_terms == 1 && e->term[0].coef == 1 && e->kind != DIV_EXACT;
+      if (!may_stand_alone || !alone || read == solver->read) return false;
+    }
+  }
+  return true;
+}
+
+// Is dimension d read at size * block + inner + offset, with inner in 0..size?
+static bool find_blocks(const Solver *solver, int d, int *block, int *inner, int64_t *size) {
+  const IndexExpr *e = &solver->read->at[d];
+  if (e->n_terms != 2 || e->kind != DIV_NONE || solver->def->combine == COMBINE_PROD) return false;
+  *block = e->term[0].index;  // sorted: results' indices come first
+  *inner = e->term[1].index;
+  *size = e->term[0].coef;
+  bool fits = *size > 1 && e->term[1].coef == 1 && dim_equal(solver->def->extent[*inner], dim_const(*size));
+  bool kinds = *block < solver->def->n_out && *inner >= solver->def->n_out;
+  return fits && kinds && others_allow(solver, d, *block, true) && others_allow(solver, d, *inner, false);
+}
+
+static bool solve_blocks(Solver *solver, int d) {
+  int block, inner;
+  int64_t size;
+  if (!find_blocks(solver, d, &block, &inner, &size)) return true;
+  Form within = form_variable(d), offset = form_number(solver->read->at[d].offset);
+  if (!form_add(&within, -1, &offset)) return false;
+  Form count = within;
+  if (!form_divide(&count, size)) return false;
+  ReadSolution *s = solver->s;
+  s->value[SOLVE_INDEX + block] = count;
+  s->value[SOLVE_INDEX + inner] = within;
+  s->rounded[SOLVE_INDEX + block] = true;
+  s->modulus[SOLVE_INDEX + inner] = size;
+  s->solved[SOLVE_INDEX + block] = s->solved[SOLVE_INDEX + inner] = true;
+  s->role[d] = DIM_SOLVED;
+  return true;
+}
+
+// ---- elimination ----------------------------------------------------------------------------------------------------
 
 static bool is_free(const ReadSolution *s, int variable) { return s->present[variable] && !s->solved[variable]; }
 
@@ -94,11 +144,13 @@ ReadSolution solution_empty(const IndexDef *def) {
   return s;
 }
 
-bool solve_read(const IndexDef *def, const Read *read, const Shape *operand, ReadSolution *s) {
-  Solver solver = {def, read, operand, s};
+bool solve_read(const Node *node, int operand, const Shape *shape, ReadSolution *s) {
+  const IndexDef *def = node->index;
+  Solver solver = {node, def, &def->reads[operand], shape, s};
   *s = solution_empty(def);
   bool fits = true;
-  for (int d = next_dim(&solver, &fits); d >= 0; d = next_dim(&solver, &fits))
+  for (int d = 0; d < shape->rank; d++) fits = fits && solve_blocks(&solver, d);
+  for (int d = fits ? next_dim(&solver, &fits) : -1; d >= 0; d = next_dim(&solver, &fits))
     if (!solve_dim(&solver, d)) return false;
   return fits;
 }

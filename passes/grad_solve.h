@@ -16,14 +16,21 @@ typedef enum DimRole {
 } DimRole;
 
 typedef struct ReadSolution {
-  Form value[SOLVE_COUNT];   // of every index and remainder, in terms of the u of solved dimensions and what is free
-  bool solved[SOLVE_COUNT];  // indices and remainders that have got a value; the others are their own
-  bool present[SOLVE_COUNT]; // indices, and the remainders that were brought in
+  Form value[SOLVE_COUNT];    // of every index and remainder, in terms of the u of solved dimensions and what is free
+  bool solved[SOLVE_COUNT];   // indices and remainders that have got a value; the others are their own
+  bool present[SOLVE_COUNT];  // indices, and the remainders that were brought in
+  bool rounded[SOLVE_COUNT];  // the value is rounded down: this index counts blocks
+  int64_t modulus[SOLVE_COUNT];  // above 0: the value is taken modulo this: the index counts inside a block
   DimRole role[IR_MAX_RANK];
 } ReadSolution;
 
 // Nothing solved: every variable is its own value.
 ReadSolution solution_empty(const IndexDef *def);
-// An index of the result is preferred to a reduced one, a small coefficient to a large one: so the gradient of a
-// convolution stays one, with the window's indices summed over. False where the arithmetic leaves FORM_LIMIT.
-bool solve_read(const IndexDef *def, const Read *read, const Shape *operand, ReadSolution *s);
+// Solves the read of this operand, of the given shape. An index of the result is preferred to a reduced one, a small
+// coefficient to a large one: so the gradient of a convolution stays one, with the window's indices summed over.
+//
+// Windows side by side, x[.., 4 i + r, ..] with r in 0..4, need no sum: i = u // 4 and r = u mod 4. So it is where i and r
+// are not needed inside other expressions.
+//
+// False where the arithmetic leaves FORM_LIMIT.
+bool solve_read(const Node *node, int operand, const Shape *shape, ReadSolution *s);

@@ -30,14 +30,18 @@ IndexExpr writer_expr(Writer *w, const Form *form, DivKind kind) {
   return index_const(0);
 }
 
-// The expression that e has become.
+static bool is_rounded(const Writer *w, const IndexExpr *e) {
+  return e->n_terms == 1 && w->s->rounded[SOLVE_INDEX + e->term[0].index];
+}
+
+// The expression that e has become. A rounded value stands alone in it (solve_read sees to that).
 static IndexExpr translate(Writer *w, const IndexExpr *e) {
   Form form;
   if (!form_of_expr(e, &w->s->value[SOLVE_INDEX], &form) || !form_divide(&form, e->divisor)) {
     w->why = "size in its index expressions";
     return index_const(0);
   }
-  return writer_expr(w, &form, e->kind == DIV_FLOOR ? DIV_FLOOR : DIV_EXACT);
+  return writer_expr(w, &form, e->kind == DIV_FLOOR || is_rounded(w, e) ? DIV_FLOOR : DIV_EXACT);
 }
 
 int write_read(Writer *w, NodeId operand, const Read *read) {
@@ -93,6 +97,12 @@ int write_form(Writer *w, const Form *form) {
   return write_quotient(w, &e);
 }
 
+int write_value(Writer *w, int index) {
+  int v = SOLVE_INDEX + index, value = write_form(w, &w->s->value[v]);
+  int64_t modulus = w->s->modulus[v];
+  return modulus ? emit_2(&w->body.emit, OP_mod, value, write_number(w, modulus)) : value;
+}
+
 int write_extent(Writer *w, Dim extent) {
   if (dim_is_const(extent)) return write_number(w, extent.scale);
   Scalar one = {.kind = SCALAR_CONST, .type = DT_I32, .number = 1};  // a kernel knows the batch by counting
@@ -115,7 +125,7 @@ void write_body(Writer *w, const Node *node, int *copy) {
     int from = s->arg[0];
     switch (s->kind) {
       case SCALAR_READ: copy[k] = write_read(w, node->in[from], &node->index->reads[from]); break;
-      case SCALAR_INDEX: copy[k] = write_form(w, &w->s->value[SOLVE_INDEX + from]); break;
+      case SCALAR_INDEX: copy[k] = write_value(w, from); break;
       case SCALAR_CONST: copy[k] = w->body.emit.number(&w->body.emit, s->type, s->number); break;
       case SCALAR_OP: copy[k] = write_call(w, s, copy); break;
     }

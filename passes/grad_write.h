@@ -25,10 +25,10 @@ int write_read(Writer *w, NodeId operand, const Read *read);
 void write_body(Writer *w, const Node *node, int *copy);
 // The value of a form, i32. Rounded down where its divisor does not divide.
 int write_form(Writer *w, const Form *form);
+// The value of the old node's index, i32.
+int write_value(Writer *w, int index);
 // The number of values that an index of this extent takes, i32.
 int write_extent(Writer *w, Dim extent);
-// The old index's own values.
-static inline const Form *writer_value(const Writer *w, int index) { return &w->s->value[SOLVE_INDEX + index]; }
 // The form as an expression of the new node's indices; `kind` says how its divisor, where it has one, divides.
 IndexExpr writer_expr(Writer *w, const Form *form, DivKind kind);
 // Is the form so divided in 0..extent (and whole, if DIV_EXACT) at every point of the new node?

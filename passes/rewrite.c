@@ -45,14 +45,29 @@ static NodeId append_shared(Graph *g, const Node *node, NodeId *in) {
   return (NodeId)g->n_nodes++;
 }
 
+// Operands of a plain product that have become one read would make it a square, which is summed by other roundings: one of
+// them is computed again. They are not both sources, which are never equal.
+static NodeId separate_product(Rewrite *w, const Node *node) {
+  bool source = op_info(graph_node(w->from, node->in[1])->op)->class == OPC_SOURCE;
+  NodeId again = node->in[source ? 0 : 1], kept = w->map[again];
+  w->map[again] = build_copy(rewrite_builder(w), w->from, again, w->map);
+  NodeId product = build_copy(rewrite_builder(w), w->from, w->at, w->map);
+  w->map[again] = kept;
+  return product;
+}
+
 void rewrite_keep(Rewrite *w) {
   w->map[w->at] = w->at;
   if (!w->to) return;
   const Node *node = rewrite_node(w);
   NodeId *in = arena_array(w->to->arena, (size_t)node->n_in, sizeof *in);
   for (int k = 0; k < node->n_in; k++) in[k] = w->map[node->in[k]];
-  bool meet = operands_meet(node, in);
-  w->map[w->at] = meet ? build_copy(rewrite_builder(w), w->from, w->at, w->map) : append_shared(w->to, node, in);
+  if (!operands_meet(node, in))
+    w->map[w->at] = append_shared(w->to, node, in);
+  else if (index_is_plain_product(node->index))
+    w->map[w->at] = separate_product(w, node);
+  else
+    w->map[w->at] = build_copy(rewrite_builder(w), w->from, w->at, w->map);
 }
 
 void rewrite_replace(Rewrite *w, NodeId with) {

@@ -1,7 +1,7 @@
 // Pass `simplify`: the same bits with less work.
 //
 // On exit: no identity of algebra.c fits anywhere, in the graph or in a body; elementwise ops and index nodes use a scalar
-// where their operand only repeats one; no reduced index has extent 1, unless it is the only one of a sum.
+// where their operand only repeats one; no reduced index has extent 1. f32 sums keep their reads and indices (edit.h).
 #include "algebra.h"
 #include "edit.h"
 
@@ -86,7 +86,7 @@ static void simplify_read(IndexEdit *edit, int k) {
   Read read, nowhere = {0};
   NodeId operand = edit_read(edit, k, &read);
   Scalar0 scalar = scalar_behind(g, operand);
-  bool unwrap = read.rank > 0 && is_scalar(&scalar) && read_inside(&edit->def, &read, &graph_node(g, operand)->shape);
+  bool unwrap = read.rank > 0 && !edit->ordered && is_scalar(&scalar) && read_inside(&edit->def, &read, &graph_node(g, operand)->shape);
   edit->changed |= unwrap;
   if (!unwrap) edit_copy(edit, k);
   else if (scalar.is_number) edit_set(edit, k, edit->body.emit.number(&edit->body.emit, scalar.type, scalar.number));
@@ -131,11 +131,11 @@ static void drop_index(IndexEdit *edit, int k) {
   edit->changed = true;
 }
 
-// May the last reduced index go, so that a map remains? A product of one is that one. A sum of one is not: it starts from
-// 0, which makes 0 of -0. An extreme is where nothing is left out; a position never.
+// May the last reduced index go, so that a map remains? A product of one is that one, an i32 sum too (an f32 sum starts
+// from 0, which makes 0 of -0). An extreme is where nothing is left out; a position never.
 static bool may_become_map(const IndexEdit *edit) {
   const IndexDef *def = &edit->def;
-  if (def->combine == COMBINE_PROD) return true;
+  if (def->combine == COMBINE_PROD || def->combine == COMBINE_SUM) return true;
   if (def->combine != COMBINE_MAX && def->combine != COMBINE_MIN) return false;
   for (size_t r = 0; r < edit->body.n_in; r++)
     if (!read_inside(def, &edit->body.reads[r], &graph_node(edit->body.graph, edit->body.in[r])->shape)) return false;
@@ -144,7 +144,7 @@ static bool may_become_map(const IndexEdit *edit) {
 
 static void drop_single_indices(IndexEdit *edit) {
   IndexDef *def = &edit->def;
-  if (def->order.chunk || def->order.lanes != 1) return;  // the order speaks of these indices
+  if (edit->ordered) return;
   for (int k = def->n_out + def->n_red - 1; k >= def->n_out; k--) {
     if (!takes_one_value(def, k)) continue;
     bool last = def->n_red == 1;

@@ -9,7 +9,7 @@
 
 typedef struct NamedTensor {
   const char *name;
-  int type;              // DATA_F32 or DATA_I32 (data.h)
+  int type;  // DATA_F32 or DATA_I32 (data.h)
   int rank;
   int64_t dim[8];
   const void *data;
@@ -17,18 +17,21 @@ typedef struct NamedTensor {
 
 // Writes whole or not at all; 0 or -errno. `metadata`: pairs of strings ending in NULL, or NULL. The metadata always
 // holds "dlc.crc32" of header and data.
-int safetensors_write(Io io, Arena *arena, const char *path, const NamedTensor *tensors, int n, const char *const *metadata);
+int safetensors_write(Io io, Arena *arena, const char *path, const NamedTensor *tensors, int n,
+                      const char *const *metadata);
 
 typedef struct SafeFile {
-  NamedTensor *items; int n_items;   // data points into the arena
-  const char **metadata; int n_metadata;  // pairs
+  NamedTensor *items;
+  int n_items;  // data points into the arena
+  const char **metadata;
+  int n_metadata;  // pairs
 } SafeFile;
-// Checks everything before it allocates: header length (at most 100 MB), JSON, offsets without holes or overlaps, sizes,
-// duplicate names, trailing bytes, crc32 where given. Reports E04xx and returns false otherwise.
+// Checks everything before it allocates: header length (at most 100 MB), JSON, offsets without holes or overlaps,
+// sizes, duplicate names, trailing bytes, crc32 where given. Reports E04xx and returns false otherwise.
 bool safetensors_read(Arena *arena, DiagSink *sink, Io io, const char *path, SafeFile *file);
 
-// Fills the blocks by name. Every parameter and state must be there with its shape, nothing else may be: otherwise E0412
-// lists the differences.
+// Fills the blocks by name. Every parameter and state must be there with its shape, nothing else may be: otherwise
+// E0412 lists the differences.
 bool weights_load(Arena *arena, DiagSink *sink, Io io, const char *path, const TensorTable *params, float *param_block,
                   const TensorTable *states, float *state_block);
 int weights_save(Io io, Arena *arena, const char *path, const TensorTable *params, const float *param_block,
@@ -41,8 +44,9 @@ typedef struct RunState {  // all that a resumed run needs besides the weights
   int64_t epoch, batch;    // position: the next batch to train on
   int64_t batch_rows;      // of a full batch: with another number the position would mean another place
   uint64_t seed;
-  int64_t rows;            // trained on in this epoch so far
-  double *sums; int n_sums;  // over those rows: the loss and each metric, each batch times its rows. The caller's memory
+  int64_t rows;  // trained on in this epoch so far
+  double *sums;
+  int n_sums;  // over those rows: the loss and each metric, each batch times its rows. The caller's memory
 } RunState;
 
 typedef struct RunDir RunDir;
@@ -56,8 +60,8 @@ const char *run_path(const RunDir *run);
 int run_save(RunDir *run, const RunState *state, const TensorTable *params, const float *param_block,
              const TensorTable *states, const float *state_block, const Optimizer *optimizer, int64_t keep);
 typedef enum RunLoaded { RUN_LOADED, RUN_EMPTY, RUN_UNUSABLE } RunLoaded;
-// Loads the newest generation whose two files are whole; each damaged one is named in a warning (E0413). state->sums and
-// n_sums say where the sums go and how many there must be. RUN_EMPTY: there is no generation. RUN_UNUSABLE, after
+// Loads the newest generation whose two files are whole; each damaged one is named in a warning (E0413). state->sums
+// and n_sums say where the sums go and how many there must be. RUN_EMPTY: there is no generation. RUN_UNUSABLE, after
 // reporting: E0413 where all are damaged or of another optimizer, E0412 where the weights are another model's. Forgets
 // what the log says of later steps: they will be done again.
 RunLoaded run_load(RunDir *run, DiagSink *sink, RunState *state, const TensorTable *params, float *param_block,

@@ -17,10 +17,10 @@ const char *data_path(const Opening *o, const char *file) {
 }
 
 bool data_unreadable(const Opening *o, const char *path, int error) {
-  const char *why = error == -EINVAL ? "it is no regular file" : strerror(-error);
-  Diag *diag = diag_error(o->sink, DIAG_E0403, o->spec->span, "cannot read '%s': %s", path, why);
+  Diag *diag = diag_error(o->sink, DIAG_E0403, o->spec->span, "cannot read '%s': %s", path, io_reason(error));
   if (error == -ENOENT)
-    diag_line(o->sink, diag, DIAG_HELP, "data files are looked for in '%s'; --data DIR or DLC_DATA gives another folder",
+    diag_line(o->sink, diag, DIAG_HELP,
+              "data files are looked for in '%s'; --data DIR or DLC_DATA gives another folder",
               o->root && *o->root ? o->root : ".");
   return false;
 }
@@ -69,10 +69,14 @@ static const char *key_of(Arena *arena, const char *root, const SourceSpec *spec
 
 static bool open_fields(const Opening *o, DataSource *fields) {
   switch (o->spec->kind) {
-    case SOURCE_IDX: return idx_open(o, &fields[0]);
-    case SOURCE_NPY: return npy_open(o, &fields[0]);
-    case SOURCE_CIFAR10: return cifar10_open(o, &fields[0], &fields[1]);
-    case SOURCE_DIGITS: return digits_open(o, &fields[0], &fields[1]);
+    case SOURCE_IDX:
+      return idx_open(o, &fields[0]);
+    case SOURCE_NPY:
+      return npy_open(o, &fields[0]);
+    case SOURCE_CIFAR10:
+      return cifar10_open(o, &fields[0], &fields[1]);
+    case SOURCE_DIGITS:
+      return digits_open(o, &fields[0], &fields[1]);
   }
   dlc_bug("source kind %d", (int)o->spec->kind);
 }

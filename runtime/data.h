@@ -11,9 +11,9 @@ typedef struct Source_ DataSource;  // opened: rows of one field, in memory in t
 enum { DATA_F32 = 0, DATA_I32 = 1, DATA_BOOL = 2, DATA_U8 = 3 };
 
 typedef struct DataInfo {
-  int type;             // DATA_U8, DATA_I32, DATA_F32
-  int rank;             // of one row
-  int64_t dim[8];       // of one row
+  int type;        // DATA_U8, DATA_I32, DATA_F32
+  int rank;        // of one row
+  int64_t dim[8];  // of one row
   int64_t rows;
   int64_t row_bytes;
 } DataInfo;
@@ -37,7 +37,8 @@ typedef struct NpyArray {
   void *data;
 } NpyArray;
 bool npy_read(Arena *arena, DiagSink *sink, Io io, const char *path, NpyArray *array);  // reports E04xx
-int npy_write(Io io, Arena *arena, const char *path, int type, int rank, const int64_t *dim, const void *data);  // -errno
+int npy_write(Io io, Arena *arena, const char *path, int type, int rank, const int64_t *dim,
+              const void *data);  // -errno
 
 // ---- the order of rows --------------------------------------------------------------------------------------------
 
@@ -53,8 +54,8 @@ void rows_shuffle(uint64_t seed, int64_t epoch, bool shuffle, const RowSet *set,
 
 // ---- batches ------------------------------------------------------------------------------------------------------
 
-// One field of a batch: raw rows are gathered, then `convert` (a compiled step with input "source" and one result) makes
-// the model's tensor; without it the rows are copied as they are, u8 labels widened to i32.
+// One field of a batch: raw rows are gathered, then `convert` (a compiled step with input "source" and one result)
+// makes the model's tensor; without it the rows are copied as they are, u8 labels widened to i32.
 typedef struct BatchField {
   const char *name;
   DataSource *source;
@@ -65,17 +66,17 @@ typedef struct BatchField {
 
 typedef struct Loader Loader;
 typedef struct Batch {
-  int64_t count;        // rows in this batch: the last of an epoch may be smaller
-  int64_t epoch, index; // which epoch, which batch of it
-  void *const *fields;  // [n_fields], row-major [count, row...]
+  int64_t count;         // rows in this batch: the last of an epoch may be smaller
+  int64_t epoch, index;  // which epoch, which batch of it
+  void *const *fields;   // [n_fields], row-major [count, row...]
 } Batch;
 
 // Makes batches of up to `batch` rows; a thread of its own prepares the next one while the caller computes. Starts at
 // batch `first_index` of `first_epoch` (a resumed run). Endless: the epoch after the last batch follows. All memory is
-// taken from the arena here; NULL when the thread cannot be had. rows->count >= 1, batch >= 1, and no converting step is
-// planned for fewer rows.
-Loader *loader_new(Arena *arena, const BatchField *fields, int n_fields, const RowSet *rows, int64_t batch, bool shuffle,
-                   uint64_t seed, int64_t first_epoch, int64_t first_index);
-const Batch *loader_next(Loader *loader);  // valid until the next call
-void loader_free(Loader *loader);          // NULL is allowed; ends the thread
+// taken from the arena here; NULL when the thread cannot be had. rows->count >= 1, batch >= 1, and no converting step
+// is planned for fewer rows.
+Loader *loader_new(Arena *arena, const BatchField *fields, int n_fields, const RowSet *rows, int64_t batch,
+                   bool shuffle, uint64_t seed, int64_t first_epoch, int64_t first_index);
+const Batch *loader_next(Loader *loader);             // valid until the next call
+void loader_free(Loader *loader);                     // NULL is allowed; ends the thread
 int64_t loader_batches(int64_t rows, int64_t batch);  // of an epoch: the last may be smaller

@@ -22,20 +22,22 @@ bool data_unreadable(const Opening *o, const char *path, int error);  // E0403; 
 bool data_refuse(const Opening *o, DiagCode code, const char *path, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-// ---- bytes.c: a file from its beginning, inflated where it is a gzip file --------------------------------------------
+// ---- bytes.c: a file from its beginning, inflated where it is a gzip file
+// --------------------------------------------
 
 typedef struct ByteStream ByteStream;
 // 0 or -errno.
 int bytes_open(Arena *arena, Io io, const char *path, ByteStream **stream);
 void bytes_close(ByteStream *stream);
-// Up to `count` bytes: fewer only at the end. *got tells how many. -EBADMSG: the gzip data are damaged, end early, or have
-// something behind them.
+// Up to `count` bytes: fewer only at the end. *got tells how many. -EBADMSG: the gzip data are damaged, end early, or
+// have something behind them.
 int bytes_read(ByteStream *stream, void *buffer, size_t count, size_t *got);
 bool bytes_inflated(const ByteStream *stream);
 // No file of this size can hold more bytes: its own size, or what deflate makes of it at its best.
 int64_t bytes_most(const ByteStream *stream);
 
-// ---- the sources: each fills its fields, false after reporting -------------------------------------------------------
+// ---- the sources: each fills its fields, false after reporting
+// -------------------------------------------------------
 
 bool idx_open(const Opening *o, DataSource *field);
 bool npy_open(const Opening *o, DataSource *field);

@@ -1,51 +1,54 @@
 // digits(): drawn digits, 28x28, without any file. Each image is a pure function of (seed, split, index).
 //
 // A digit is a few strokes through a handful of points. An image moves the points about, stretches, slants, turns and
-// shifts the whole, draws the strokes with a round pen of random width, and adds specks and noise. Only + - * / and sqrt
-// are used, so the bits are the same on every machine.
+// shifts the whole, draws the strokes with a round pen of random width, and adds specks and noise. Only + - * / and
+// sqrt are used, so the bits are the same on every machine.
+#include <stdlib.h>
 #include <string.h>
 
 #include "data_inside.h"
 #include "random.h"
 
-enum { SIDE = 28, PIXELS = SIDE * SIDE, CLASSES = 10, MOST_POINTS = 12, MOST_STROKES = 3, PIECES = 5 };
+enum { SIDE = 28, PIXELS = SIDE * SIDE, CLASSES = 10, MOST_POINTS = 12, MOST_STROKES = 2, PIECES = 5 };
 
 typedef struct Point {
   float x, y;  // of a unit square, y downwards; later pixels
 } Point;
 
 typedef struct Stroke {
-  bool curved;  // through the points smoothly, or straight from one to the next
+  bool curved;
   int n;
   Point at[MOST_POINTS];
 } Stroke;
 
-typedef struct Shape {
-  int digit, n_strokes;
-  Stroke strokes[MOST_STROKES];
-} Shape;
+// A way to draw a digit: '~' a smooth line through the points, '-' a straight one from each to the next. Points are x,y
+// in hundredths of a square, y downwards.
+typedef struct Drawing {
+  int digit;
+  const char *strokes[MOST_STROKES];
+} Drawing;
 
-// Several ways to write some of them. A shape is drawn for its digit with equal chance.
-static const Shape shapes[] = {
-    {0, 1, {{true, 9, {{.5f, 0}, {.18f, .14f}, {.06f, .5f}, {.2f, .88f}, {.5f, 1}, {.82f, .86f}, {.94f, .5f}, {.8f, .12f}, {.5f, 0}}}}},
-    {1, 1, {{false, 3, {{.25f, .25f}, {.55f, 0}, {.55f, 1}}}}},
-    {1, 1, {{false, 2, {{.5f, 0}, {.5f, 1}}}}},
-    {1, 2, {{false, 3, {{.25f, .25f}, {.52f, 0}, {.52f, 1}}}, {false, 2, {{.2f, 1}, {.85f, 1}}}}},
-    {2, 2, {{true, 7, {{.12f, .25f}, {.3f, .05f}, {.62f, .02f}, {.86f, .24f}, {.7f, .52f}, {.4f, .76f}, {.1f, 1}}}, {false, 2, {{.1f, 1}, {.92f, 1}}}}},
-    {2, 1, {{true, 11, {{.15f, .2f}, {.45f, 0}, {.8f, .15f}, {.75f, .45f}, {.42f, .8f}, {.18f, .98f}, {.12f, .84f}, {.28f, .8f}, {.5f, .92f}, {.72f, 1}, {.95f, .9f}}}}},
-    {3, 2, {{true, 5, {{.14f, .14f}, {.45f, 0}, {.8f, .16f}, {.74f, .4f}, {.42f, .48f}}}, {true, 5, {{.42f, .48f}, {.82f, .58f}, {.86f, .84f}, {.5f, 1}, {.1f, .86f}}}}},
-    {3, 2, {{false, 3, {{.12f, 0}, {.85f, 0}, {.45f, .42f}}}, {true, 5, {{.45f, .42f}, {.84f, .54f}, {.86f, .84f}, {.5f, 1}, {.1f, .88f}}}}},
-    {4, 2, {{false, 3, {{.5f, 0}, {.08f, .62f}, {.95f, .62f}}}, {false, 2, {{.7f, .3f}, {.66f, 1}}}}},
-    {4, 1, {{false, 4, {{.7f, 1}, {.7f, 0}, {.06f, .66f}, {.95f, .66f}}}}},
-    {5, 2, {{false, 3, {{.86f, 0}, {.24f, 0}, {.18f, .44f}}}, {true, 6, {{.18f, .44f}, {.5f, .36f}, {.86f, .56f}, {.8f, .88f}, {.46f, 1}, {.1f, .88f}}}}},
-    {6, 1, {{true, 9, {{.76f, .02f}, {.4f, .2f}, {.14f, .6f}, {.24f, .9f}, {.54f, 1}, {.84f, .82f}, {.76f, .56f}, {.44f, .5f}, {.18f, .7f}}}}},
-    {7, 1, {{false, 3, {{.08f, 0}, {.9f, 0}, {.4f, 1}}}}},
-    {7, 2, {{false, 3, {{.08f, 0}, {.9f, 0}, {.4f, 1}}}, {false, 2, {{.3f, .5f}, {.82f, .5f}}}}},
-    {8, 1, {{true, 9, {{.5f, .46f}, {.18f, .24f}, {.5f, 0}, {.82f, .24f}, {.5f, .46f}, {.12f, .74f}, {.5f, 1}, {.88f, .74f}, {.5f, .46f}}}}},
-    {9, 1, {{true, 9, {{.84f, .3f}, {.56f, .5f}, {.22f, .42f}, {.16f, .16f}, {.5f, 0}, {.8f, .1f}, {.84f, .3f}, {.78f, .66f}, {.6f, 1}}}}},
-    {9, 2, {{true, 7, {{.82f, .22f}, {.56f, .46f}, {.22f, .4f}, {.16f, .16f}, {.5f, 0}, {.78f, .08f}, {.82f, .22f}}}, {false, 2, {{.82f, .1f}, {.82f, 1}}}}},
+// A digit is drawn in each of its ways with equal chance.
+static const Drawing drawings[] = {
+    {0, {"~ 50,0 18,14 6,50 20,88 50,100 82,86 94,50 80,12 50,0"}},
+    {1, {"- 25,25 55,0 55,100"}},
+    {1, {"- 50,0 50,100"}},
+    {1, {"- 25,25 52,0 52,100", "- 20,100 85,100"}},
+    {2, {"~ 12,25 30,5 62,2 86,24 70,52 40,76 10,100", "- 10,100 92,100"}},
+    {2, {"~ 15,20 45,0 80,15 75,45 42,80 18,98 12,84 28,80 50,92 72,100 95,90"}},
+    {3, {"~ 14,14 45,0 80,16 74,40 42,48", "~ 42,48 82,58 86,84 50,100 10,86"}},
+    {3, {"- 12,0 85,0 45,42", "~ 45,42 84,54 86,84 50,100 10,88"}},
+    {4, {"- 50,0 8,62 95,62", "- 70,30 66,100"}},
+    {4, {"- 70,100 70,0 6,66 95,66"}},
+    {5, {"- 86,0 24,0 18,44", "~ 18,44 50,36 86,56 80,88 46,100 10,88"}},
+    {6, {"~ 76,2 40,20 14,60 24,90 54,100 84,82 76,56 44,50 18,70"}},
+    {7, {"- 8,0 90,0 40,100"}},
+    {7, {"- 8,0 90,0 40,100", "- 30,50 82,50"}},
+    {8, {"~ 50,46 18,24 50,0 82,24 50,46 12,74 50,100 88,74 50,46"}},
+    {9, {"~ 84,30 56,50 22,42 16,16 50,0 80,10 84,30 78,66 60,100"}},
+    {9, {"~ 82,22 56,46 22,40 16,16 50,0 78,8 82,22", "- 82,10 82,100"}},
 };
-enum { SHAPES = sizeof shapes / sizeof *shapes };
+enum { DRAWINGS = sizeof drawings / sizeof *drawings };
 
 // ---- chance ---------------------------------------------------------------------------------------------------------
 
@@ -99,7 +102,8 @@ static float spline(float p, float q, float r, float s, float t) {
   return q + 0.5f * t * (linear + t * (square + t * cube));
 }
 
-static void draw_stroke(const Canvas *c, const Stroke *stroke, const Point *at) {
+static void draw_stroke(const Canvas *c, const Stroke *stroke) {
+  const Point *at = stroke->at;
   Point from = at[0];
   for (int k = 0; k + 1 < stroke->n; k++) {
     Point p = at[k ? k - 1 : 0], q = at[k], r = at[k + 1], s = at[k + 2 < stroke->n ? k + 2 : k + 1];
@@ -143,14 +147,27 @@ static Point placed(const Placing *p, Point at, Dice *dice) {
   return (Point){p->a * x + p->b * y + p->shift.x, p->c * x + p->d * y + p->shift.y};
 }
 
-static const Shape *random_shape(int digit, Dice *dice) {
+static const Drawing *random_drawing(int digit, Dice *dice) {
   int first = 0, count = 0;
-  for (int k = SHAPES - 1; k >= 0; k--)
-    if (shapes[k].digit == digit) {
+  for (int k = DRAWINGS - 1; k >= 0; k--)
+    if (drawings[k].digit == digit) {
       first = k;
       count++;
     }
-  return &shapes[first + (int)draw(dice, 0, (float)count)];
+  return &drawings[first + (int)draw(dice, 0, (float)count)];
+}
+
+static Stroke read_stroke(const char *text) {
+  Stroke stroke = {.curved = *text++ == '~'};
+  while (*text) {
+    char *end;
+    dlc_assert(stroke.n < MOST_POINTS);
+    Point *point = &stroke.at[stroke.n++];
+    point->x = (float)strtol(text, &end, 10) / 100;
+    point->y = (float)strtol(end + 1, &end, 10) / 100;
+    text = end;
+  }
+  return stroke;
 }
 
 // Short marks that belong to no digit.
@@ -186,14 +203,13 @@ static void add_noise(float *pixels, const Dice *dice, uint64_t image, float amo
 
 static void draw_digit(uint64_t seed, uint64_t stream, uint64_t image, int digit, float *pixels) {
   Dice dice = {seed, stream, image * DRAWS_PER_IMAGE};
-  const Shape *shape = random_shape(digit, &dice);
+  const Drawing *drawing = random_drawing(digit, &dice);
   Placing placing = random_placing(&dice);
   Canvas canvas = {pixels, draw(&dice, 0.6f, 1.8f), draw(&dice, 0.6f, 1)};
-  for (int k = 0; k < shape->n_strokes; k++) {
-    const Stroke *stroke = &shape->strokes[k];
-    Point at[MOST_POINTS];
-    for (int n = 0; n < stroke->n; n++) at[n] = placed(&placing, stroke->at[n], &dice);
-    draw_stroke(&canvas, stroke, at);
+  for (int k = 0; k < MOST_STROKES && drawing->strokes[k]; k++) {
+    Stroke stroke = read_stroke(drawing->strokes[k]);
+    for (int n = 0; n < stroke.n; n++) stroke.at[n] = placed(&placing, stroke.at[n], &dice);
+    draw_stroke(&canvas, &stroke);
   }
   draw_specks(&canvas, &dice);
   add_noise(pixels, &dice, image, draw(&dice, 0.05f, 0.4f));

@@ -113,7 +113,9 @@ static bool read_end(const IdxReader *r) {
   int error = bytes_read(r->stream, &more, 1, &got);
   if (!error && got == 0) return true;
   if (error && error != -EBADMSG) return data_unreadable(r->o, r->path, error);
-  return data_refuse(r->o, DIAG_E0407, r->path, error ? "the gzip data are damaged or end early, behind the data" : "it is longer than its header says");
+  return data_refuse(
+      r->o, DIAG_E0407, r->path,
+      error ? "the gzip data are damaged or end early, behind the data" : "it is longer than its header says");
 }
 
 static bool read_all(IdxReader *r, DataSource *field) {

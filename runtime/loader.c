@@ -34,7 +34,7 @@ struct Loader {
   int64_t epoch, index;  // of the next batch to make; the thread's
   int64_t *order;        // of that epoch: [rows.count]; the thread's
   Slot slots[SLOTS];
-  int next;  // the slot that the caller takes next
+  int next;   // the slot that the caller takes next
   bool held;  // the caller holds the one before it
   pthread_t thread;
   pthread_mutex_t lock;
@@ -134,12 +134,17 @@ static Maker new_maker(Arena *arena, const BatchField *field, int64_t batch) {
   return maker;
 }
 
-Loader *loader_new(Arena *arena, const BatchField *fields, int n_fields, const RowSet *rows, int64_t batch, bool shuffle,
-                   uint64_t seed, int64_t first_epoch, int64_t first_index) {
+Loader *loader_new(Arena *arena, const BatchField *fields, int n_fields, const RowSet *rows, int64_t batch,
+                   bool shuffle, uint64_t seed, int64_t first_epoch, int64_t first_index) {
   dlc_assert(rows->count >= 1 && batch >= 1 && first_index < loader_batches(rows->count, batch));
   Loader *l = arena_alloc(arena, sizeof *l);
-  *l = (Loader){.n_fields = n_fields, .rows = *rows, .batch = batch < rows->count ? batch : rows->count,
-                .shuffle = shuffle, .seed = seed, .epoch = first_epoch, .index = first_index};
+  *l = (Loader){.n_fields = n_fields,
+                .rows = *rows,
+                .batch = batch < rows->count ? batch : rows->count,
+                .shuffle = shuffle,
+                .seed = seed,
+                .epoch = first_epoch,
+                .index = first_index};
   l->makers = arena_array(arena, (size_t)n_fields, sizeof *l->makers);
   for (int k = 0; k < n_fields; k++) l->makers[k] = new_maker(arena, &fields[k], l->batch);
   for (int s = 0; s < SLOTS; s++) {

@@ -8,7 +8,7 @@
 #include "checked.h"
 #include "data.h"
 
-enum { MOST_HEADER = 65536, PREAMBLE = 10 };
+enum { MOST_HEADER = 65536, PREAMBLE = 10, WIDEST = 8 };  // bytes
 static const char magic[6] = "\x93NUMPY";
 
 typedef struct NpyKind {
@@ -58,9 +58,11 @@ static bool read_kind(const NpyReader *r, const char *header, const NpyKind **ki
   return refuse(r, "its elements are not little-endian f4, f8, i4, i8, u1 or b1");
 }
 
+// A dimension of 0 leaves no elements, but a row or a column may still be too large: they are counted without it.
 static bool read_shape(const NpyReader *r, const char *header, NpyArray *array) {
   const char *at = value_of(header, "'shape'");
   if (!at || *at++ != '(') return refuse(r, "it has no shape");
+  int64_t counted = 1, bytes;
   array->count = 1;
   while (*at != ')') {
     char *end;
@@ -68,7 +70,9 @@ static bool read_shape(const NpyReader *r, const char *header, NpyArray *array) 
     long long n = strtoll(at, &end, 10);
     if (end == at || n < 0 || errno || array->rank == 8) return refuse(r, "its shape cannot be read");
     array->dim[array->rank++] = n;
-    if (!checked_mul(array->count, n, &array->count)) return refuse(r, "its shape is too large");
+    if (!checked_mul(counted, n ? n : 1, &counted) || !checked_mul(counted, WIDEST, &bytes))
+      return refuse(r, "its shape is too large");
+    array->count *= n;
     at = end;
     while (*at == ' ' || *at == ',') at++;
   }
@@ -123,7 +127,7 @@ bool npy_read(Arena *arena, DiagSink *sink, Io io, const char *path, NpyArray *a
   char *bytes;
   int error = io_read_file(io, arena, path, (size_t)1 << 40, &bytes, &r.size);
   if (error) {
-    diag_error(sink, DIAG_E0403, SPAN_NONE, "cannot read '%s': %s", path, strerror(-error));
+    diag_error(sink, DIAG_E0403, SPAN_NONE, "cannot read '%s': %s", path, io_reason(error));
     return false;
   }
   r.bytes = (const unsigned char *)bytes;

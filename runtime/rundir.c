@@ -1,8 +1,8 @@
 // Run directories: the lock, generations of checkpoints, the log, TensorBoard's event file.
 //
-// A generation is two files: step-%08d.safetensors with parameters and states, and step-%08d.run, a safetensors file with
-// the optimizer's slots, in whose metadata stand the run's position and the CRC-32 of the first file's every byte. The
-// .run file is written last: where it is, both were whole once. Each is written whole or not at all.
+// A generation is two files: step-%08d.safetensors with parameters and states, and step-%08d.run, a safetensors file
+// with the optimizer's slots, in whose metadata stand the run's position and the CRC-32 of the first file's every byte.
+// The .run file is written last: where it is, both were whole once. Each is written whole or not at all.
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -148,12 +148,12 @@ static const char *position_text(Arena *arena, const RunState *s, int64_t update
 // What the text says, into s->sums too; false where it is not of this form or has another number of sums.
 static bool position_parse(const char *text, RunState *s, int64_t *updates, uint32_t *weights_crc) {
   int used = 0, n_sums;
-  int found = sscanf(text,
-                     "step %" SCNd64 " updates %" SCNd64 " epoch %" SCNd64 " batch %" SCNd64 " batch_rows %" SCNd64
-                     " seed %" SCNu64 " weights %" SCNx32 " rows %" SCNd64 " sums %d%n",
-                     &s->step, updates, &s->epoch, &s->batch, &s->batch_rows, &s->seed, weights_crc, &s->rows, &n_sums,
-                     &used);
-  if (found != 9 || n_sums != s->n_sums) return false;
+  int n_read =
+      sscanf(text,
+             "step %" SCNd64 " updates %" SCNd64 " epoch %" SCNd64 " batch %" SCNd64 " batch_rows %" SCNd64
+             " seed %" SCNu64 " weights %" SCNx32 " rows %" SCNd64 " sums %d%n",
+             &s->step, updates, &s->epoch, &s->batch, &s->batch_rows, &s->seed, weights_crc, &s->rows, &n_sums, &used);
+  if (n_read != 9 || n_sums != s->n_sums) return false;
   for (int k = 0; k < n_sums; k++) {
     char *end;
     s->sums[k] = strtod(text + used, &end);
@@ -266,8 +266,8 @@ static Found read_weights(Reading *r, const char *path) {
   int error = file_crc(r->run->io, r->sink->arena, path, &crc);
   if (error) return found(r, FOUND_DAMAGED, path, strerror(-error));
   if (crc != r->weights_crc) return found(r, FOUND_DAMAGED, path, "is damaged: its checksum is wrong");
-  bool fits = weights_load(r->sink->arena, r->sink, r->run->io, path, r->params, r->param_block, r->states,
-                           r->state_block);
+  bool fits =
+      weights_load(r->sink->arena, r->sink, r->run->io, path, r->params, r->param_block, r->states, r->state_block);
   return fits ? FOUND_WHOLE : FOUND_MISFIT;
 }
 
@@ -279,8 +279,9 @@ static Found read_generation(Reading *r, int64_t step) {
 // Passes on what a reading reported, as the severity that it turned out to have.
 static void pass_on(DiagSink *sink, const DiagSink *from, bool is_error) {
   const Diag *why = from->items[0];
-  Diag *diag = is_error ? diag_error(sink, why->code, SPAN_NONE, "%s", why->message)
-                        : diag_warning(sink, DIAG_E0413, SPAN_NONE, "%s; the checkpoint before it is used", why->message);
+  Diag *diag = is_error
+                   ? diag_error(sink, why->code, SPAN_NONE, "%s", why->message)
+                   : diag_warning(sink, DIAG_E0413, SPAN_NONE, "%s; the checkpoint before it is used", why->message);
   for (size_t k = 0; k < why->n_lines; k++) diag_line(sink, diag, why->lines[k].kind, "%s", why->lines[k].text);
 }
 

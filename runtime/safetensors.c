@@ -238,7 +238,7 @@ bool safetensors_read(Arena *arena, DiagSink *sink, Io io, const char *path, Saf
   size_t size;
   int error = io_read_file(io, arena, path, (size_t)1 << 40, &bytes, &size);
   if (error) {
-    diag_error(sink, DIAG_E0403, SPAN_NONE, "cannot read '%s': %s", path, strerror(-error));
+    diag_error(sink, DIAG_E0403, SPAN_NONE, "cannot read '%s': %s", path, io_reason(error));
     return false;
   }
   uint64_t length = 0;

@@ -1,8 +1,8 @@
 // The team: all threads walk a step's launches together.
 //
 // There is no barrier that every thread must reach. A launch is done when its items are done, so a thread that has lost
-// its core holds the others up only while it has claimed items; what it has not claimed, the others do. Each launch of a
-// team's life has a serial number. The claim counters carry the serial of the launch they belong to: a thread that
+// its core holds the others up only while it has claimed items; what it has not claimed, the others do. Each launch of
+// a team's life has a serial number. The claim counters carry the serial of the launch they belong to: a thread that
 // arrives late finds a newer serial and claims nothing, and nobody has to reset them.
 //
 // True between jobs: the gate is shut and nobody is inside; `completed` is the serial of the last launch.
@@ -22,14 +22,14 @@
 #include "diag.h"
 
 enum {
-  LINE = 64,         // bytes of a cache line
-  SPIN_NS = 100000,  // how long a thread spins before it sleeps
-  PAUSES = 32,       // spins between two looks at the clock
-  WAKING_NS = 20000, // below this a step is not worth waking anybody
-  SHARE_NS = 2500,   // below this a share of a launch is not worth another thread
-  CHUNK_NS = 4000,   // below this a share is not cut into more chunks
-  CHUNKS = 8,        // most chunks of a share
-  ELEMENT_NS = 1     // what team_for takes one element to cost
+  LINE = 64,          // bytes of a cache line
+  SPIN_NS = 100000,   // how long a thread spins before it sleeps
+  PAUSES = 32,        // spins between two looks at the clock
+  WAKING_NS = 20000,  // below this a step is not worth waking anybody
+  SHARE_NS = 2500,    // below this a share of a launch is not worth another thread
+  CHUNK_NS = 4000,    // below this a share is not cut into more chunks
+  CHUNKS = 8,         // most chunks of a share
+  ELEMENT_NS = 1      // what team_for takes one element to cost
 };
 
 static const unsigned GATE_OPEN = 1u << 31;
@@ -73,10 +73,10 @@ typedef struct Worker {
 struct Team {
   unsigned size;
   Clock clock;
-  double spin_seconds;  // 0: there are more threads than CPUs
-  Signal posted;        // changes when there is a job, or the end
-  Signal gate;          // GATE_OPEN while a job can be joined, plus how many workers are in it
-  Signal completed;     // serial of the last launch that is done
+  double spin_seconds;                       // 0: there are more threads than CPUs
+  Signal posted;                             // changes when there is a job, or the end
+  Signal gate;                               // GATE_OPEN while a job can be joined, plus how many workers are in it
+  Signal completed;                          // serial of the last launch that is done
   _Alignas(LINE) _Atomic uint64_t finished;  // a launch's serial and how many of its chunks are done
   atomic_bool quit;
   Job job;
@@ -176,8 +176,8 @@ static void job_do(const Job *job, int k, int64_t begin, int64_t end) {
   job->body(job->state, begin * job->grain, last < job->count ? last : job->count);
 }
 
-// How many shares a launch is worth and how finely they are cut. Every thread comes to the same numbers. There is always
-// a chunk, even of a launch without items: someone has to complete it.
+// How many shares a launch is worth and how finely they are cut. Every thread comes to the same numbers. There is
+// always a chunk, even of a launch without items: someone has to complete it.
 static void work_cut(Work *work, unsigned size) {
   int64_t shares = clamp(work->cost / SHARE_NS, 1, size);
   shares = clamp(shares, 1, work->items);
@@ -227,8 +227,8 @@ static void finish_chunks(Team *team, unsigned serial, unsigned chunks, unsigned
   do {
     unsigned before = (unsigned)(seen >> 32) == serial ? (unsigned)seen : 0;
     now = (uint64_t)serial << 32 | (before + chunks);
-  } while (!atomic_compare_exchange_weak_explicit(&team->finished, &seen, now, memory_order_acq_rel,
-                                                  memory_order_relaxed));
+  } while (
+      !atomic_compare_exchange_weak_explicit(&team->finished, &seen, now, memory_order_acq_rel, memory_order_relaxed));
   if ((unsigned)now == total) signal_set(&team->completed, serial);
 }
 

@@ -134,7 +134,7 @@ def check_links(path):
 # ---- the way in -----------------------------------------------------------------------------------------------------
 
 def main(dlc, paths):
-    runner = blocks.Runner(os.path.abspath(dlc))
+    runner, wrong = blocks.Runner(os.path.abspath(dlc)), []
     for path in [os.path.abspath(path) for path in paths] or sorted(glob.glob(os.path.join(ROOT, 'docs', '*.md'))):
         found = blocks.read(path)
         runner.run(found)

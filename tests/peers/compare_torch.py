@@ -129,9 +129,9 @@ def gradients(name, weights, image, label):
     """PyTorch's tensors under dlc's names."""
     named = load(weights)
     leaves = {n: t.requires_grad_() for n, t in named.items() if n.rsplit('.', 1)[-1] not in ('mean', 'var')}
-    _, loss = loss_of(name, named, image, label)
+    score, loss = loss_of(name, named, image, label)
     loss.backward()
-    out = {'value.loss': loss.detach().reshape(())}
+    out = {'value.' + name: score.detach(), 'value.loss': loss.detach().reshape(())}
     out.update({'grad.' + n: t.grad for n, t in leaves.items()})
     return out
 

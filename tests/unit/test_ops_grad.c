@@ -176,8 +176,126 @@ static void mixed_gradients(void **state) {
   run_group(OP_CASES_MIX, 2, 2);
 }
 
+// ---- reads that are hard to solve -----------------------------------------------------------------------------------
+
+static const OpCaseText hard[] = {
+    {"conv2d stride 2, padded", 0,
+     "%0 = input \"x\" : f32[2,5,5,2] %1 = input \"w\" : f32[3,3,2,2]"
+     "%2 = index sum [n:2, i:3, j:3, o:2 | r:3, s:3, c:2] { mul(%0[n, 2*i + r - 1, 2*j + s - 1, c], %1[r, s, c, o]) }"
+     " : f32[2,3,3,2] return result \"y\" = %2"},
+    {"conv2d stride 3, dilation 2, padded", 0,
+     "%0 = input \"x\" : f32[1,7,6,2] %1 = input \"w\" : f32[2,3,2,3]"
+     "%2 = index sum [n:1, i:3, j:2, o:3 | r:2, s:3, c:2] { mul(%0[n, 3*i + 2*r - 1, 3*j + 2*s - 1, c], %1[r, s, c, o]) }"
+     " : f32[1,3,2,3] return result \"y\" = %2"},
+    {"conv2d groups", 0,
+     "%0 = input \"x\" : f32[1,4,4,2,3] %1 = input \"w\" : f32[2,2,3,2,2]"
+     "%2 = index sum [n:1, i:3, j:3, g:2, o:2 | r:2, s:2, c:3] { mul(%0[n, i + r, j + s, g, c], %1[r, s, c, g, o]) }"
+     " : f32[1,3,3,2,2] return result \"y\" = %2"},
+    {"transposed conv", 0,
+     "%0 = input \"x\" : f32[2,3,2] %1 = input \"w\" : f32[3,2,2]"
+     "%2 = index sum [n:2, u:7, c:2 | r:3, o:2] { mul(%0[n, (u - r + 1) /! 2, o], %1[r, c, o]) } : f32[2,7,2]"
+     " return result \"y\" = %2"},
+    {"overlapping max pool, padded", 0,
+     "%0 = input \"x\" : f32[2,7,7,2] %1 = index max [n:2, i:4, j:4, c:2 | r:3, s:3] { %0[n, 2*i + r - 1, 2*j + s - 1, c] }"
+     " : f32[2,4,4,2] return result \"y\" = %1"},
+    {"max pool with a remainder", 0,
+     "%0 = input \"x\" : f32[N,7,9,2] %1 = index max [n:N, i:3, j:3, c:2 | r:2, s:3] { %0[n, 2*i + r, 3*j + s, c] }"
+     " : f32[N,3,3,2] return result \"y\" = %1"},
+    {"windows side by side, shifted, with their positions", 0,
+     "%0 = input \"x\" : f32[9] %1 = input \"t\" : f32[6]"
+     "%2 = index sum [i:5 | r:2] { mul(mul(%0[2*i + r - 1], add(to_f32(add(mul(i, 3), r)), 1.0)), %1[i + 1]) } : f32[5]"
+     " return result \"y\" = %2"},
+    {"windows side by side, read elsewhere too", 0,
+     "%0 = input \"x\" : f32[12] %1 = input \"t\" : f32[6]"
+     "%2 = index sum [i:4 | r:3] { mul(%0[3*i + r], %1[2*i + r]) } : f32[4] return result \"y\" = %2"},
+    {"windows side by side, halved elsewhere", 0,
+     "%0 = input \"x\" : f32[12] %1 = input \"t\" : f32[2]"
+     "%2 = index sum [i:4 | r:3] { mul(%0[3*i + r], %1[i // 2]) } : f32[4] return result \"y\" = %2"},
+    {"product of windows side by side", 0,
+     "%0 = input \"x\" : f32[8] %1 = index prod [i:4 | r:2] { %0[2*i + r] } : f32[4] return result \"y\" = %1"},
+    {"quotient at the border", 0,
+     "%0 = input \"x\" : f32[8] %1 = input \"t\" : f32[6]"
+     "%2 = index sum [i:6 | r:3] { div(%0[i + r], %1[i]) } : f32[6] return result \"y\" = %2"},
+    {"quotient at the border of a batch", 0,
+     "%0 = input \"x\" : f32[N] %1 = input \"t\" : f32[N]"
+     "%2 = index map [n:N] { div(%0[n - 1], add(%1[n], 3.0)) } : f32[N] return result \"y\" = %2"},
+    {"quotient with a stride", 0,
+     "%0 = input \"x\" : f32[9] %1 = input \"t\" : f32[4]"
+     "%2 = index sum [i:4 | r:3] { div(%0[2*i + r], add(%1[i], 2.0)) } : f32[4] return result \"y\" = %2"},
+    {"diagonal plane", 0,
+     "%0 = input \"x\" : f32[5,6,2] %1 = index map [i:5] { %0[i, i + 1, 1] } : f32[5] return result \"y\" = %1"},
+    {"first row in a product", 0,
+     "%0 = input \"x\" : f32[N,3,4] %1 = input \"w\" : f32[4,5]"
+     "%2 = index sum [n:N, j:5 | d:4] { mul(%0[n, 1, d], %1[d, j]) } : f32[N,5] return result \"y\" = %2"},
+    {"one row stretched in a product", 0,
+     "%0 = input \"x\" : f32[1,3,4] %1 = input \"w\" : f32[N,4,5]"
+     "%2 = index sum [b:N, i:3, j:5 | k:4] { mul(%0[0, i, k], %1[b, k, j]) } : f32[N,3,5] return result \"y\" = %2"},
+    {"window over what is repeated", 0,
+     "%0 = input \"x\" : f32[5] %1 = input \"w\" : f32[3]"
+     "%2 = index sum [i:8 | r:3] { mul(%0[(i + r) // 2], %1[r]) } : f32[8] return result \"y\" = %2"},
+    {"two rounded dimensions", 0,
+     "%0 = input \"x\" : f32[6,4] %1 = index map [i:12] { %0[i // 2, i // 3] } : f32[12] return result \"y\" = %1"},
+    {"a rounded and a plain one", 0,
+     "%0 = input \"x\" : f32[4,8] %1 = index map [i:8] { %0[i // 2, i] } : f32[8] return result \"y\" = %1"},
+    {"rounded with a factor", 0,
+     "%0 = input \"x\" : f32[9] %1 = index map [i:6] { %0[(3*i + 1) // 2] } : f32[6] return result \"y\" = %1"},
+    {"a reduced factor, rounded", 0,
+     "%0 = input \"x\" : f32[9] %1 = input \"w\" : f32[6]"
+     "%2 = index sum [| r:6] { mul(%0[(3*r + 1) // 2], %1[r]) } : f32[] return result \"y\" = %2"},
+    {"two equations, one of them with factors", 0,
+     "%0 = input \"x\" : f32[7,12] %1 = input \"w\" : f32[3,4]"
+     "%2 = index sum [i:3 | r:4] { mul(%0[2*i + r - 1, 3*i + 2*r - 1], %1[i, r]) } : f32[3] return result \"y\" = %2"},
+    {"factors without a unit", 0,
+     "%0 = input \"x\" : f32[14] %1 = input \"w\" : f32[4,3]"
+     "%2 = index sum [| i:4, r:3] { mul(%0[2*i + 3*r], %1[i, r]) } : f32[] return result \"y\" = %2"},
+    {"backwards", 0,
+     "%0 = input \"x\" : f32[9] %1 = index sum [i:4 | r:3] { %0[8 - 2*i - r] } : f32[4] return result \"y\" = %1"},
+    {"product of padded windows with a weight", 0,
+     "%0 = input \"x\" : f32[6] %1 = input \"w\" : f32[3]"
+     "%2 = index prod [i:4 | r:3] { add(mul(%0[i + r], %1[r]), 1.5) } : f32[4] return result \"y\" = %2"},
+    {"product over two indices", 0,
+     "%0 = input \"x\" : f32[3,2,3] %1 = index prod [i:3 | j:2, k:3] { %0[i, j, k] } : f32[3] return result \"y\" = %1"},
+    {"largest product, both reads padded", 0,
+     "%0 = input \"x\" : f32[6] %1 = input \"t\" : f32[5]"
+     "%2 = index max [i:7 | r:3] { mul(%0[i + r - 2], %1[i - r]) } : f32[7] %3 = const -100.0 : f32[]"
+     "%4 = max %3, %2 : f32[7] return result \"y\" = %4"},
+    {"extreme over the batch, batch second", 0,
+     "%0 = input \"x\" : f32[N,3] %1 = index min [| c:3, n:N] { %0[n, c] } : f32[] return result \"y\" = %1"},
+    {"index values in the body", 0,
+     "%0 = input \"x\" : f32[8] %1 = index max [i:5 | r:4] { mul(%0[i + r], add(to_f32(r), 0.5)) } : f32[5]"
+     " return result \"y\" = %1"},
+    {"scalar operand", 0,
+     "%0 = input \"x\" : f32[N,3] %1 = input \"s\" : f32[] %2 = index sum [n:N | c:3] { exp(mul(%0[n, c], %1[])) } : f32[N]"
+     "%3 = mul %1, %2 : f32[N] return result \"y\" = %3"},
+    {"concat along the batch", 0,
+     "%0 = input \"x\" : f32[N,2] %1 = input \"t\" : f32[2*N,2] %2 = concat %0, %1, %0 axis 0 : f32[4*N,2]"
+     "%3 = mul %2, %2 : f32[4*N,2] return result \"y\" = %3"},
+    {"rows of the batch", 0,
+     "%0 = input \"x\" : f32[N,2] %1 = input \"k\" : i32[3] %2 = gather %0, %1 : f32[3,2] %3 = mul %2, %2 : f32[3,2]"
+     " return result \"y\" = %3"},
+};
+
+static void hard_reads(void **state) {
+  (void)state;
+  Count count = {0};
+  Guard guard;
+  const int cases = sizeof hard / sizeof *hard;
+  for (int k = 0; k < cases; k++) {
+    Arena *arena = arena_new(allocator_system(), &guard);
+    OpCase c = op_case_default(hard[k].name, op_case_parse(arena, hard[k].name, hard[k].text));
+    c.smooth = true;
+    c.low = 0.25;
+    c.int_low = -1;
+    c.int_high = OP_CASE_N;
+    check_case(&count, &c);
+    arena_free(arena);
+  }
+  assert_int_equal(count.once, cases);
+  assert_int_equal(count.twice, cases);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(pointwise_gradients), cmocka_unit_test(index_gradients),
-                                     cmocka_unit_test(move_gradients), cmocka_unit_test(mixed_gradients)};
+                                     cmocka_unit_test(move_gradients), cmocka_unit_test(mixed_gradients), cmocka_unit_test(hard_reads)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
