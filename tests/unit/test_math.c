@@ -70,7 +70,7 @@ static void function_free(Function *fn) {
 
 static const float *call(const Function *fn, const float *x, const float *b) {
   memcpy(fn->run.inputs[0].base, x, (size_t)fn->count * sizeof *x);
-  if (fn->run.step->n_inputs > 1) memcpy(fn->run.inputs[1].base, b, (size_t)fn->count * sizeof *b);
+  if (b && fn->run.step->n_inputs > 1) memcpy(fn->run.inputs[1].base, b, (size_t)fn->count * sizeof *b);
   step_execute(&fn->run, 1);
   return (const float *)step_address(&fn->run, fn->run.step->outputs[0].at);
 }
