@@ -409,7 +409,7 @@ bool expr_below(const ExprPool *pool, const Expr *e, Size limit) {
 static void print_atom(const ExprPool *pool, const Atom *atom, const char *const *symbols, Text *out) {
   if (atom->kind == ATOM_VAR) return text_add(out, pool->vars[atom->id].name);
   if (atom->kind == ATOM_DATA) return text_printf(out, "v%d", atom->id);
-  bool bare = atom->of->n == 1 && atom->of->term[0].atom.kind == ATOM_VAR &&
+  bool bare = atom->of->n == 1 && atom->of->term[0].atom.kind != ATOM_ONE &&
               size_equal(atom->of->term[0].coef, size_const(1));
   text_add(out, bare ? "(" : "((");
   expr_print(pool, atom->of, symbols, out);

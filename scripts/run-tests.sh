@@ -16,8 +16,8 @@ awk '
   text ~ /^\[  FAILED  \] [0-9]+ test/   { split(text, w, " "); failed += w[4] }
   text ~ /^\[  SKIPPED \] [0-9]+ test/   { split(text, w, " "); skipped += w[4] }
   text ~ /^ *Passed *: [0-9]+/           { sub(/.*: /, "", text); passed += text }
-  text ~ /^ *(Failed|Timed Out|Unresolved|Unexpectedly Passed) *: [0-9]+/ { sub(/.*: /, "", text); failed += text }
-  text ~ /^ *(Unsupported|Skipped) *: [0-9]+/ { sub(/.*: /, "", text); skipped += text }
+  text ~ /^ *(Failed|Timed Out|Unresolved|Unexpectedly Passed) *: +[0-9]+/ { sub(/.*: /, "", text); failed += text }
+  text ~ /^ *(Unsupported|Skipped) *: +[0-9]+/ { sub(/.*: /, "", text); skipped += text }
   /^ *[0-9]+\/[0-9]+ Test +#[0-9]+: .*Not Run/ { failed++ }
   /^ *[0-9]+\/[0-9]+ Test +#[0-9]+: script_/ { if (/Passed/) passed++; else if (/Skipped/) skipped++; else failed++ }
   END {

@@ -1,0 +1,157 @@
+// The room's outside: targets, steps, shared functions, failures.
+#include <math.h>
+
+#include "plan_fixture.h"
+
+#include "codegen.h"
+#include "random.h"
+#include "run_step.h"
+
+// ---- targets ------------------------------------------------------------------------------------------------------
+
+static bool target_for(Fixture *f, const char *cpu, bool for_jit, Target *target) {
+  CodegenOptions options = {.cpu = cpu, .threads = 1};
+  return codegen_target(f->arena, f->sink, &options, for_jit, target);
+}
+
+static void test_levels(void **state) {
+  Target target;
+  static const struct {
+    const char *cpu;
+    int floats, registers;
+    bool fma;
+  } rows[] = {{"x86-64", 4, 16, false},
+              {"x86-64-v2", 4, 16, false},
+              {"x86-64-v3", 8, 16, true},
+              {"x86-64-v4", 16, 32, true},
+              {"znver4", 16, 32, true}};
+  for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
+    assert_true(target_for(*state, rows[k].cpu, false, &target));
+    assert_int_equal(target.vector_floats, rows[k].floats);
+    assert_int_equal(target.registers, rows[k].registers);
+    assert_int_equal(target.has_fma, rows[k].fma);
+  }
+}
+
+static void test_native(void **state) {
+  Target target;
+  assert_true(target_for(*state, NULL, true, &target));
+  assert_true(target_for(*state, "native", true, &target));
+  assert_true(target_for(*state, target.cpu, true, &target));  // by its own name
+  assert_true(strlen(target.features) > 0);
+}
+
+static void test_refused(void **state) {
+  Fixture *f = *state;
+  Target target;
+  assert_false(target_for(f, "pentium-pro", true, &target));
+  assert_non_null(strstr(fixture_errors(f), "error[E0603]: no CPU is called 'pentium-pro'"));
+  // Another model, even one of a level that this machine has, may have instructions that this machine lacks.
+  Target native;
+  assert_true(target_for(f, "native", true, &native));
+  const char *other = strcmp(native.cpu, "cannonlake") ? "cannonlake" : "znver4";
+  assert_false(target_for(f, other, true, &target));
+  assert_non_null(strstr(fixture_errors(f), "this machine cannot run code for"));
+  assert_true(target_for(f, other, false, &target));
+}
+
+// ---- steps --------------------------------------------------------------------------------------------------------
+
+static Compiled *compile(Fixture *f, const char *text, int64_t batch) {
+  CodegenOptions options = {.cpu = "native", .threads = 2};
+  Compiled *c = codegen_jit(f->arena, f->sink, fixture_plan_text(f, text, batch), &options);
+  if (!c) fail_msg("%s", fixture_errors(f));
+  return c;
+}
+
+static void test_step(void **state) {
+  Compiled *c = compile(*state,
+                        "graph g (N) {\n"
+                        "  %0 = input \"x\" : f32[N,4]\n"
+                        "  %1 = param \"w\" : f32[4]\n"
+                        "  %2 = index map [i:N, j:4] { mul(%0[i, j], %1[j]) } : f32[N,4]\n"
+                        "  %3 = index sum [| i:N, j:4] { %2[i, j] } : f32[]\n"
+                        "  return result \"y\" = %2\n  return loss \"loss\" = %3\n}\n",
+                        8);
+  const DlcStep *step = codegen_step(c);
+  assert_int_equal(step->n_inputs, 1);
+  assert_string_equal(step->inputs[0].name, "x");
+  assert_int_equal(step->inputs[0].symbol[0], 1);
+  assert_int_equal(step->n_outputs, 2);
+  assert_string_equal(step->outputs[0].name, "y");
+  assert_int_equal(step->outputs[0].kind, OUT_RESULT);
+  assert_int_equal(step->outputs[1].kind, OUT_LOSS);
+  assert_int_equal(step->capacity[0], 8);
+  assert_true(codegen_code_bytes(c) > 0);
+  codegen_free(c);
+}
+
+// One step serves every batch up to the capacity: nothing is compiled anew.
+static void test_batches(void **state) {
+  Compiled *c = compile(*state,
+                        "graph g (N) {\n"
+                        "  %0 = input \"x\" : f32[N,3]\n"
+                        "  %1 = index sum [j:3 | i:N] { %0[i, j] } : f32[3]\n"
+                        "  return result \"y\" = %1\n}\n",
+                        100);
+  static const int64_t batches[] = {1, 7, 8, 9, 16, 63, 64, 65, 100};
+  for (size_t k = 0; k < sizeof batches / sizeof *batches; k++) {
+    const int64_t symbols[DLC_MAX_SYMBOLS] = {batches[k], 1, 1, 1};
+    StepRun run = step_run_new(codegen_step(c), symbols, 0, 0);
+    float *x = (float *)run.inputs[0].base;
+    for (int64_t i = 0; i < 3 * batches[k]; i++) x[i] = (float)(i % 3 + 1);
+    step_execute(&run, 1);
+    const float *y = (const float *)step_address(&run, codegen_step(c)->outputs[0].at);
+    for (int j = 0; j < 3; j++) assert_true(y[j] == (float)((j + 1) * batches[k]));
+    step_run_free(&run);
+  }
+  codegen_free(c);
+}
+
+static void test_shared(void **state) {
+  Compiled *c = compile(*state,
+                        "graph g (N) {\n"
+                        "  %0 = input \"x\" : f32[64,64]\n"
+                        "  %1 = index map [i:64, j:64] { exp(%0[j, i]) } : f32[64,64]\n"
+                        "  %2 = index map [row:64, column:64] { exp(%1[column, row]) } : f32[64,64]\n"
+                        "  %3 = index map [i:64, j:64] { exp(%2[j, i]) } : f32[64,64]\n"
+                        "  return result \"a\" = %1\n  return result \"b\" = %2\n  return result \"c\" = %3\n}\n",
+                        1);
+  assert_int_equal(codegen_step(c)->n_launches, 3);
+  assert_int_equal(codegen_kernel_count(c), 1);
+  assert_ptr_equal(codegen_step(c)->launches[0].fn, codegen_step(c)->launches[2].fn);
+  codegen_free(c);
+}
+
+// Random numbers are those of base/random.h, of this step and seed.
+static void test_random(void **state) {
+  Compiled *c = compile(*state,
+                        "graph g (N) {\n"
+                        "  %0 = random stream 77 : f32[N,5]\n"
+                        "  return result \"y\" = %0\n}\n",
+                        9);
+  const int64_t symbols[DLC_MAX_SYMBOLS] = {9, 1, 1, 1};
+  StepRun run = step_run_new(codegen_step(c), symbols, 0, 0);
+  run.rt.seed = 0x123456789abcdefu;
+  run.rt.step = 3;
+  step_execute(&run, 1);
+  const float *y = (const float *)step_address(&run, codegen_step(c)->outputs[0].at);
+  for (uint64_t k = 0; k < 45; k++)
+    assert_true(y[k] == random_uniform(run.rt.seed, random_step_stream(77, run.rt.step), k));
+  step_run_free(&run);
+  codegen_free(c);
+}
+
+static void test_free_nothing(void **state) {
+  (void)state;
+  codegen_free(NULL);
+}
+
+#define CASE(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {CASE(test_levels),  CASE(test_native), CASE(test_refused),
+                                     CASE(test_step),    CASE(test_batches), CASE(test_shared),
+                                     CASE(test_random), CASE(test_free_nothing)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
