@@ -27,3 +27,11 @@ config.environment = {
 }
 config.substitutions.append(("%examples", os.path.join(root, "examples")))
 config.substitutions.append(("%python", '"' + os.environ.get("PYTHON", "python3") + '"'))
+
+# A pseudo-terminal, for tests of what a terminal sees (REQUIRES: terminal): not every container has them.
+try:
+    for end in os.openpty():
+        os.close(end)
+    config.available_features.add("terminal")
+except OSError:
+    pass

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Checks that docs/ is true: every program and command in it does what it says (blocks.py), and its tables name what the
-sources have. Exit 0 when nothing is wrong.
+"""Checks that docs/ is true: every program and command in it does what it says (blocks.py), and its tables name what
+the sources have. Exit 0 when nothing is wrong.
 
   check_docs.py DLC [FILE.md...]      DLC is the binary; without files, all of docs/
 """
@@ -48,7 +48,8 @@ def signatures(dlc):
 
 def optimizer_calls():
     """`adam(lr, beta1 = 0.9, ...)` for each row of optimizers.def."""
-    for name, options in matches(r'^OPTIMIZER\((\w+), *\d+, *(.*?)\)$', text_of('base', 'optimizers.def'), 'optimizers'):
+    rows = text_of('base', 'optimizers.def')
+    for name, options in matches(r'^OPTIMIZER\((\w+), *\d+, *(.*?)\)$', rows, 'optimizers'):
         shown = []
         for option, value in re.findall(r'(?:OPTION|FLAG)\((\w+), ([\w.-]+)\)', options):
             shown.append(option if value == 'REQUIRED' else f'{option} = {value}')
@@ -125,6 +126,13 @@ def check_sections(all_blocks):
             yield f'{ERRORS}: {code} is no code of diag.def'
 
 
+def check_kinds(found):
+    """Nothing on these two pages goes untested."""
+    for block in found:
+        if block.kind not in blocks.KINDS:
+            yield f"{block.place}: a block says what it is ({', '.join(blocks.KINDS)}), not '{block.kind}'"
+
+
 def check_links(path):
     for target in re.findall(r'\]\(([^)#\s]+)[^)]*\)', text_of(path)):
         if '://' not in target and not os.path.exists(os.path.join(os.path.dirname(path), target)):
@@ -139,6 +147,7 @@ def main(dlc, paths):
         found = blocks.read(path)
         runner.run(found)
         wrong += check_links(path)
+        wrong += check_kinds(found) if path in (LANGUAGE, ERRORS) else []
         wrong += check_language(dlc) if path == LANGUAGE else []
         wrong += check_sections(found) if path == ERRORS else []
     wrong = runner.wrong + wrong
