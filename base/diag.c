@@ -39,7 +39,8 @@ DiagSink *diag_sink_new(Arena *arena) {
 uint32_t diag_add_source(DiagSink *sink, const char *path, const char *text, size_t length) {
   sink->sources =
       arena_grow(sink->arena, sink->sources, sink->n_sources, &sink->sources_capacity, sizeof *sink->sources);
-  sink->sources[sink->n_sources++] = (Source){path, text, length};
+  size_t skip = length >= 3 && !memcmp(text, "\xef\xbb\xbf", 3) ? 3 : 0;
+  sink->sources[sink->n_sources++] = (Source){path, text + skip, length - skip};
   return (uint32_t)sink->n_sources;
 }
 
@@ -115,7 +116,8 @@ typedef struct Colours {
 static const Colours plain = {"", "", "", "", ""};
 static const Colours ansi = {"\033[1;31m", "\033[1;33m", "\033[1;34m", "\033[1m", "\033[0m"};
 
-// Bytes of the source line as shown: a tab is one space, other control bytes a question mark.
+// Bytes of a source line or of a message as shown: a tab is one space, other control bytes a question mark. Names in
+// files are not trusted with the terminal.
 static void add_visible(Text *out, const char *bytes, size_t length) {
   for (size_t k = 0; k < length; k++) {
     char c = bytes[k];
@@ -160,10 +162,11 @@ static void render_lines(const Diag *diag, const Colours *c, Text *out) {
     const char *head = label[diag->lines[k].kind], *rest = diag->lines[k].text;
     text_printf(out, "      %s=%s %s: ", c->blue, c->off, head);
     for (const char *stop; (stop = strchr(rest, '\n')); rest = stop + 1) {
-      text_add_n(out, rest, (size_t)(stop - rest));
+      add_visible(out, rest, (size_t)(stop - rest));
       text_printf(out, "\n%*s", 10 + (int)strlen(head), "");
     }
-    text_printf(out, "%s\n", rest);
+    add_visible(out, rest, strlen(rest));
+    text_add(out, "\n");
   }
 }
 
@@ -177,8 +180,10 @@ static void render_one(const DiagSink *sink, const Diag *diag, const Colours *c,
     text_printf(out, "%sdlc:%s ", c->bold, c->off);
   }
   bool error = diag->severity == SEVERITY_ERROR;
-  text_printf(out, "%s%s[%s]:%s %s\n", error ? c->red : c->yellow, error ? "error" : "warning",
-              diag_code_name(diag->code), c->off, diag->message);
+  text_printf(out, "%s%s[%s]:%s ", error ? c->red : c->yellow, error ? "error" : "warning", diag_code_name(diag->code),
+              c->off);
+  add_visible(out, diag->message, strlen(diag->message));
+  text_add(out, "\n");
   if (source) render_excerpt(source, diag->span, c, out);
   render_lines(diag, c, out);
 }

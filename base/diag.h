@@ -57,7 +57,8 @@ typedef struct DiagSink {
 } DiagSink;
 
 DiagSink *diag_sink_new(Arena *arena);
-// Registers a text and returns its file number. The text is not copied.
+// Registers a text and returns its file number. The text is not copied; a byte order mark at its start is no part of
+// it.
 uint32_t diag_add_source(DiagSink *sink, const char *path, const char *text, size_t length);
 const Source *diag_source(const DiagSink *sink, uint32_t file);
 

@@ -135,7 +135,7 @@ static bool is_replaceable(Io io, const char *path) {
   bool regular = false;
   int error = io.ops->fstat_size(io.state, fd, &size, &regular);
   io.ops->close(io.state, fd);
-  return !error && regular;
+  return error ? error != -EISDIR : regular;
 }
 
 int io_replace_begin(Io io, Arena *arena, const char *path, IoWriter **writer) {

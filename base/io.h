@@ -38,8 +38,8 @@ int io_close(Io io, int fd);
 const char *io_reason(int error);
 
 // Replaces `path` whole or not at all: temporary file beside it, written, fsynced, renamed, directory fsynced. On
-// failure the temporary file is removed and `path` is as it was. A link, a device or a pipe is not replaced: what it leads
-// to is written, from its beginning and in place.
+// failure the temporary file is removed and `path` is as it was. A link, a device or a pipe is not replaced: what it
+// leads to is written, from its beginning and in place.
 typedef struct IoWriter IoWriter;
 int io_replace_begin(Io io, Arena *arena, const char *path, IoWriter **writer);
 int io_replace_write(IoWriter *writer, const void *bytes, size_t count);  // buffered

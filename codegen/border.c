@@ -37,10 +37,10 @@ int sweep_pieces(ExprPool *pool, Size extent, int lanes, bool fixed, const Expr 
 
 typedef struct Border {
   Nest *nest;
-  const Shape *shape;              // of the output
+  const Shape *shape;  // of the output
   int slot;
-  int64_t before[IR_MAX_RANK];     // elements of a dimension in front of the points
-  Dim inside[IR_MAX_RANK];         // elements that are points
+  int64_t before[IR_MAX_RANK];  // elements of a dimension in front of the points
+  Dim inside[IR_MAX_RANK];      // elements that are points
   Size stride[IR_MAX_RANK];
 } Border;
 
@@ -53,7 +53,9 @@ static void fill(const Border *b, const Expr *base, int64_t count) {
   int n = sweep_pieces(pool, size_const(count), 16, false, expr_const(pool, 0), pieces);
   for (int k = 0; k < n && count > 0; k++) {
     int var = nest_var(b->nest, "z", size_const(count));
-    nest_open_loop(b->nest, &(Loop){var, pieces[k].from, pieces[k].to, NULL, pieces[k].lanes, pieces[k].lanes, pieces[k].live});
+    Loop loop = {.var = var, .from = pieces[k].from, .to = pieces[k].to, .live = pieces[k].live};
+    loop.step = loop.lanes = pieces[k].lanes;
+    nest_open_loop(b->nest, &loop);
     ValueId zero = nest_const(b->nest, b->nest->args[b->slot].type, 0);
     nest_store(b->nest, b->slot, expr_add(pool, base, expr_var(pool, var)), zero, VALUE_NONE, false);
     nest_close(b->nest);
@@ -76,7 +78,7 @@ static void fill_from(const Border *b, int d, const Expr *base) {
   }
   if (d == last) return;
   int var = nest_var(b->nest, names[d], size_of(b->inside[d]));
-  nest_open_loop(b->nest, &(Loop){var, expr_const(pool, 0), expr_size(pool, size_of(b->inside[d])), NULL, 1, 1, 1});
+  nest_open_for(b->nest, var, expr_const(pool, 0), expr_size(pool, size_of(b->inside[d])), NULL);
   const Expr *row = expr_offset(pool, expr_var(pool, var), before);
   fill_from(b, d + 1, expr_add(pool, base, expr_scale(pool, row, b->stride[d])));
   nest_close(b->nest);
@@ -97,7 +99,6 @@ static Border border_of(const Sweep *sweep, Nest *nest) {
   return b;
 }
 
-
 // Items are indices of the first dimension where that is not padded, else there is one.
 Nest *border_build(Arena *arena, const Sweep *sweep) {
   int n = lower_arg_count(sweep->kernel);
@@ -112,7 +113,7 @@ Nest *border_build(Arena *arena, const Sweep *sweep) {
   bool shared = !is_padded(&b, 0);
   Dim first = shared ? b.shape->dim[0] : dim_const(1);
   int var = nest_var(nest, names[0], size_of(first));
-  nest_open_loop(nest, &(Loop){var, expr_var(pool, nest->begin), expr_var(pool, nest->end), NULL, 1, 1, 1});
+  nest_open_for(nest, var, expr_var(pool, nest->begin), expr_var(pool, nest->end), NULL);
   const Expr *base = shared ? expr_scale(pool, expr_var(pool, var), b.stride[0]) : expr_const(pool, 0);
   fill_from(&b, shared ? 1 : 0, base);
   nest_close(nest);

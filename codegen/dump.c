@@ -5,6 +5,7 @@
 static const char *count_text(Arena *arena, const Graph *g, DlcCount items) {
   const char *symbol = items.symbol ? g->symbols[items.symbol - 1] : "";
   Text text = text_new(arena);
+  if (items.scale == 1 && !items.symbol) return arena_printf(arena, "%lld", (long long)(items.times ? items.times : 1));
   if (items.times > 1) text_printf(&text, "%lld * ", (long long)items.times);
   bool divided = items.divisor > 1;
   text_add(&text, divided ? "ceil(" : "");

@@ -135,7 +135,46 @@ static void emit_once(Emit *e, const Stmt *s) {
   join(e, &changed, before, last);
 }
 
+// The 16 turns of a turned loop, one after the other; nothing in them may be taken from the turn before.
+static void emit_turns(Emit *e, const Stmt *s, LLVMValueRef from) {
+  LLVMValueRef hoist = e->hoist[s->body->depth];
+  e->hoist[s->body->depth] = NULL;
+  e->turn_var = s->loop.var;
+  for (e->turn = 0; e->turn < TURNS; e->turn++) {
+    e->vars[s->loop.var] = LLVMBuildAdd(e->irb.b, from, irb_i64(&e->irb, e->turn), "");
+    emit_block(e, s->body);
+  }
+  e->turn_var = -1;
+  e->turn = 0;
+  e->hoist[s->body->depth] = hoist;
+}
+
+static void emit_plain_loop(Emit *e, const Stmt *s);
+
+// With all 16 turns there, or as any other loop.
+static void emit_turned_loop(Emit *e, const Stmt *s) {
+  LLVMValueRef from = emit_expr(e, s->loop.from), bound = bound_of(e, &s->loop);
+  LLVMValueRef whole = less(e, LLVMBuildAdd(e->irb.b, from, irb_i64(&e->irb, TURNS - 1), ""), bound);
+  LLVMBasicBlockRef turned = irb_block(&e->irb, "turned"), rest = irb_block(&e->irb, "rest"),
+                    done = irb_block(&e->irb, "done");
+  LLVMBuildCondBr(e->irb.b, whole, turned, rest);
+  LLVMPositionBuilderAtEnd(e->irb.b, turned);
+  emit_turns(e, s, from);
+  LLVMBuildBr(e->irb.b, done);
+  LLVMPositionBuilderAtEnd(e->irb.b, rest);
+  emit_plain_loop(e, s);
+  LLVMBuildBr(e->irb.b, done);
+  LLVMPositionBuilderAtEnd(e->irb.b, done);
+}
+
 static void emit_loop(Emit *e, const Stmt *s) {
+  if (s->loop.turned && e->lanes == TURNS && e->live == TURNS)
+    emit_turned_loop(e, s);
+  else
+    emit_plain_loop(e, s);
+}
+
+static void emit_plain_loop(Emit *e, const Stmt *s) {
   const Loop *loop = &s->loop;
   if (never_runs(loop)) return;
   if (runs_once(loop)) {
@@ -146,8 +185,10 @@ static void emit_loop(Emit *e, const Stmt *s) {
   LLVMValueRef from = emit_expr(e, loop->from), bound = bound_of(e, loop);
   LLVMBasicBlockRef before = LLVMGetInsertBlock(e->irb.b), begin = irb_block(&e->irb, "loop"),
                     done = irb_block(&e->irb, "done");
-  if (runs_for_sure(loop)) LLVMBuildBr(e->irb.b, begin);
-  else LLVMBuildCondBr(e->irb.b, less(e, from, bound), begin, done);
+  if (runs_for_sure(loop))
+    LLVMBuildBr(e->irb.b, begin);
+  else
+    LLVMBuildCondBr(e->irb.b, less(e, from, bound), begin, done);
   LLVMPositionBuilderAtEnd(e->irb.b, begin);
   LLVMValueRef variable = LLVMBuildPhi(e->irb.b, e->irb.i64, e->nest->pool.vars[loop->var].name);
   LLVMAddIncoming(variable, &from, &before, 1);
@@ -179,12 +220,24 @@ static void emit_block(Emit *e, const Block *block) {
   for (size_t k = 0; k < block->n; k++) {
     const Stmt *s = &block->stmts[k];
     switch (s->kind) {
-      case STMT_LET: emit_let(e, s->value); break;
-      case STMT_LOOP: emit_loop(e, s); break;
-      case STMT_IF: emit_if(e, s); break;
-      case STMT_START: emit_start(e, s); break;
-      case STMT_UPDATE: emit_update(e, s); break;
-      case STMT_STORE: emit_store(e, s); break;
+      case STMT_LET:
+        emit_let(e, s->value);
+        break;
+      case STMT_LOOP:
+        emit_loop(e, s);
+        break;
+      case STMT_IF:
+        emit_if(e, s);
+        break;
+      case STMT_START:
+        emit_start(e, s);
+        break;
+      case STMT_UPDATE:
+        emit_update(e, s);
+        break;
+      case STMT_STORE:
+        emit_store(e, s);
+        break;
     }
   }
 }
@@ -204,8 +257,9 @@ static int depth_of(const Block *block) {
 static Emit emit_new(Arena *arena, const Nest *nest, Irb irb, LLVMValueRef function) {
   Emit e = {.irb = irb, .nest = nest, .arena = arena, .function = function, .rt = LLVMGetParam(function, 1)};
   e.max_depth = depth_of(nest->entry);
-  e.lane_var = -1;
+  e.lane_var = e.turn_var = -1;
   e.lanes = e.live = 1;
+  e.turned = arena_array(arena, nest->n_values, sizeof *e.turned);
   e.base = arena_array(arena, (size_t)nest->n_args, sizeof *e.base);
   e.vars = arena_array(arena, nest->pool.n_vars, sizeof *e.vars);
   e.values = arena_array(arena, nest->n_values, sizeof *e.values);

@@ -8,10 +8,10 @@ LLVMValueRef emit_nest(Arena *arena, LLVMModuleRef module, const char *name, con
 
 // A nest whose statements go into a function that somebody else builds: what follows a micro-kernel's sum.
 typedef struct EmitGiven {
-  LLVMValueRef function;      // a kernel function: its params are args and rt
-  const LLVMValueRef *base;   // [n_args] of the nest: the arguments' addresses
-  const LLVMValueRef *vars;   // [n_vars]: those of nest_given_var, i64; others NULL
-  LLVMValueRef value;         // of VALUE_GIVEN, a vector of the nest's lanes
+  LLVMValueRef function;     // a kernel function: its params are args and rt
+  const LLVMValueRef *base;  // [n_args] of the nest: the arguments' addresses
+  const LLVMValueRef *vars;  // [n_vars]: those of nest_given_var, i64; others NULL
+  LLVMValueRef value;        // of VALUE_GIVEN, a vector of the nest's lanes
 } EmitGiven;
 void emit_given(Arena *arena, LLVMBuilderRef builder, LLVMModuleRef module, const Nest *nest, const EmitGiven *given);
 // Loads the address of argument `slot` at the builder's place.

@@ -1,5 +1,5 @@
-// Accumulators: the start, the update and the end of a reduction. Strict numerics: a plain product-sum is acc = fma(a, b,
-// acc), every other sum one rounded addition an element, in the order of the nest.
+// Accumulators: the start, the update and the end of a reduction. Strict numerics: a plain product-sum is acc = fma(a,
+// b, acc), every other sum one rounded addition an element, in the order of the nest.
 #include "emit_inside.h"
 #include "scalar.h"
 
@@ -39,11 +39,16 @@ void emit_start(Emit *e, const Stmt *s) {
 static LLVMValueRef combined(const Emit *e, const Acc *acc, LLVMValueRef a, LLVMValueRef b) {
   bool is_float = acc->type == DT_F32;
   switch (acc->combine) {
-    case COMBINE_SUM: return is_float ? LLVMBuildFAdd(e->irb.b, a, b, "") : LLVMBuildAdd(e->irb.b, a, b, "");
-    case COMBINE_PROD: return is_float ? LLVMBuildFMul(e->irb.b, a, b, "") : LLVMBuildMul(e->irb.b, a, b, "");
-    case COMBINE_MAX: return scalar_max(&e->irb, acc->type, a, b);
-    case COMBINE_MIN: return scalar_min(&e->irb, acc->type, a, b);
-    default: break;
+    case COMBINE_SUM:
+      return is_float ? LLVMBuildFAdd(e->irb.b, a, b, "") : LLVMBuildAdd(e->irb.b, a, b, "");
+    case COMBINE_PROD:
+      return is_float ? LLVMBuildFMul(e->irb.b, a, b, "") : LLVMBuildMul(e->irb.b, a, b, "");
+    case COMBINE_MAX:
+      return scalar_max(&e->irb, acc->type, a, b);
+    case COMBINE_MIN:
+      return scalar_min(&e->irb, acc->type, a, b);
+    default:
+      break;
   }
   dlc_bug("an accumulator that combines by %s", combine_name(acc->combine));
 }
@@ -92,8 +97,10 @@ static void update_lane(Emit *e, const Stmt *s, const Acc *acc) {
   LLVMValueRef lane = emit_expr(e, s->at), lanes = e->acc[s->slot];
   lane = LLVMBuildAnd(e->irb.b, lane, irb_i64(&e->irb, acc->lanes - 1), "");
   LLVMValueRef old = LLVMBuildExtractElement(e->irb.b, lanes, lane, ""), value = e->values[s->value], updated;
-  if (s->factor != VALUE_NONE) updated = irb_fma(&e->irb, value, e->values[s->factor], old);
-  else updated = combined(e, acc, old, value);
+  if (s->factor != VALUE_NONE)
+    updated = irb_fma(&e->irb, value, e->values[s->factor], old);
+  else
+    updated = combined(e, acc, old, value);
   if (s->guard != VALUE_NONE) updated = irb_select(&e->irb, e->values[s->guard], updated, old);
   e->acc[s->slot] = LLVMBuildInsertElement(e->irb.b, lanes, updated, lane, "");
 }
@@ -115,8 +122,10 @@ static void update_position(Emit *e, const Stmt *s, const Acc *acc) {
   LLVMTypeRef i32s = irb_vector(e->irb.i32, acc->lanes);
   if (irb_lanes(now.value) < acc->lanes) now.value = irb_splat(&e->irb, now.value, acc->lanes);
   bool varies = e->lanes > 1 && emit_varies(e, s->at);
-  if (varies) now.at = LLVMBuildTrunc(e->irb.b, emit_expr_lanes(e, s->at), i32s, "");
-  else now.at = irb_splat(&e->irb, LLVMBuildTrunc(e->irb.b, emit_expr(e, s->at), e->irb.i32, ""), acc->lanes);
+  if (varies)
+    now.at = LLVMBuildTrunc(e->irb.b, emit_expr_lanes(e, s->at), i32s, "");
+  else
+    now.at = irb_splat(&e->irb, LLVMBuildTrunc(e->irb.b, emit_expr(e, s->at), e->irb.i32, ""), acc->lanes);
   LLVMValueRef guard = updated_lanes(e, s, acc);
   Found next = later_if_better(e, acc, old, now, e->empty[s->slot]);
   e->empty[s->slot] &= guard != NULL;
@@ -135,8 +144,10 @@ void emit_update(Emit *e, const Stmt *s) {
     return;
   }
   LLVMValueRef old = e->acc[s->slot], value = emit_get(e, s->value, acc->lanes > 1), updated;
-  if (s->factor != VALUE_NONE) updated = irb_fma(&e->irb, value, emit_get(e, s->factor, acc->lanes > 1), old);
-  else updated = combined(e, acc, old, value);
+  if (s->factor != VALUE_NONE)
+    updated = irb_fma(&e->irb, value, emit_get(e, s->factor, acc->lanes > 1), old);
+  else
+    updated = combined(e, acc, old, value);
   e->acc[s->slot] = where_kept(e, updated_lanes(e, s, acc), updated, old);
 }
 

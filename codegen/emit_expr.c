@@ -1,5 +1,5 @@
-// Index arithmetic. The terms of an expression are added from the outermost loop inwards, each partial sum at the beginning
-// of the innermost loop that it depends on, once.
+// Index arithmetic. The terms of an expression are added from the outermost loop inwards, each partial sum at the
+// beginning of the innermost loop that it depends on, once.
 #include "emit_inside.h"
 
 // ---- where code goes ----------------------------------------------------------------------------------------------
@@ -27,8 +27,10 @@ static LLVMBasicBlockRef go_to(const Emit *e, int depth) {
 // Blocks that are being filled have no terminator yet; beginnings of loops are filled before theirs.
 static void go_back(const Emit *e, LLVMBasicBlockRef here) {
   LLVMValueRef terminator = LLVMGetBasicBlockTerminator(here);
-  if (terminator) LLVMPositionBuilderBefore(e->irb.b, terminator);
-  else LLVMPositionBuilderAtEnd(e->irb.b, here);
+  if (terminator)
+    LLVMPositionBuilderBefore(e->irb.b, terminator);
+  else
+    LLVMPositionBuilderAtEnd(e->irb.b, here);
 }
 
 // ---- scalars ------------------------------------------------------------------------------------------------------
@@ -69,15 +71,18 @@ static LLVMValueRef divide(Emit *e, const Atom *atom, LLVMValueRef x) {
 
 static LLVMValueRef atom_value(Emit *e, const Atom *atom) {
   switch (atom->kind) {
-    case ATOM_ONE: return irb_i64(&e->irb, 1);
-    case ATOM_VAR: return e->vars[atom->id];
+    case ATOM_ONE:
+      return irb_i64(&e->irb, 1);
+    case ATOM_VAR:
+      return e->vars[atom->id];
     case ATOM_DATA: {
       LLVMValueRef value = e->values[atom->id];
       if (irb_lanes(value) > 1) value = irb_extract(&e->irb, value, 0);
       return LLVMBuildSExt(e->irb.b, value, e->irb.i64, "");
     }
     case ATOM_DIV:
-    case ATOM_MOD: break;
+    case ATOM_MOD:
+      break;
   }
   return divide(e, atom, emit_expr(e, atom->of));
 }
@@ -104,13 +109,14 @@ static LLVMValueRef partial_sum(Emit *e, const Expr *x, int limit) {
   int depth = deepest(e, x, limit);
   if (depth < 0) return NULL;
   LLVMValueRef *memo = &e->memo[x->number * e->max_depth + depth];
-  if (*memo && e->hoist[depth]) return *memo;
+  if (*memo && e->hoist[depth]) return *memo;  // without a beginning to be hoisted to: good here only
   LLVMBasicBlockRef here = go_to(e, depth);
   LLVMValueRef sum = partial_sum(e, x, depth - 1);
   for (int k = 0; k < x->n; k++)
     if (atom_depth(e, &x->term[k].atom) == depth) sum = plus(e, sum, term_value(e, &x->term[k]));
   go_back(e, here);
-  return *memo = sum;
+  if (e->hoist[depth]) *memo = sum;
+  return sum;
 }
 
 LLVMValueRef emit_expr(Emit *e, const Expr *x) {
@@ -124,11 +130,15 @@ LLVMValueRef emit_expr(Emit *e, const Expr *x) {
 
 static bool atom_varies(const Emit *e, const Atom *atom) {
   switch (atom->kind) {
-    case ATOM_ONE: return false;
-    case ATOM_VAR: return atom->id == e->lane_var;
-    case ATOM_DATA: return nest_value(e->nest, atom->id)->vector;
+    case ATOM_ONE:
+      return false;
+    case ATOM_VAR:
+      return atom->id == e->lane_var;
+    case ATOM_DATA:
+      return nest_value(e->nest, atom->id)->vector;
     case ATOM_DIV:
-    case ATOM_MOD: break;
+    case ATOM_MOD:
+      break;
   }
   return emit_varies(e, atom->of);
 }
@@ -168,8 +178,10 @@ LLVMValueRef emit_expr_lanes(Emit *e, const Expr *x) {
   LLVMValueRef sum = NULL;
   for (int k = 0; k < x->n; k++) {
     Size coef = x->term[k].coef;
-    if (x->term[k].atom.kind == ATOM_ONE) sum = plus(e, sum, irb_splat(&e->irb, emit_size(e, coef), e->lanes));
-    else sum = plus(e, sum, times(e, atom_lanes(e, &x->term[k].atom), coef));
+    if (x->term[k].atom.kind == ATOM_ONE)
+      sum = plus(e, sum, irb_splat(&e->irb, emit_size(e, coef), e->lanes));
+    else
+      sum = plus(e, sum, times(e, atom_lanes(e, &x->term[k].atom), coef));
   }
   return sum;
 }

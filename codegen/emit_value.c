@@ -13,16 +13,20 @@
 // In registers a bool is i1, in memory a byte.
 static LLVMTypeRef register_type(const Emit *e, DType type) {
   switch (type) {
-    case DT_F32: return e->irb.f32;
-    case DT_I32: return e->irb.i32;
-    case DT_U8: return e->irb.i8;
+    case DT_F32:
+      return e->irb.f32;
+    case DT_I32:
+      return e->irb.i32;
+    case DT_U8:
+      return e->irb.i8;
     case DT_BOOL:
-    case DT_COUNT: break;
+    case DT_COUNT:
+      break;
   }
   return e->irb.i1;
 }
 
-static LLVMTypeRef memory_type(const Emit *e, DType type) { return type == DT_BOOL ? e->irb.i8 : register_type(e, type); }
+LLVMTypeRef emit_memory_type(const Emit *e, DType type) { return type == DT_BOOL ? e->irb.i8 : register_type(e, type); }
 
 static LLVMValueRef from_memory(const Emit *e, DType type, LLVMValueRef value) {
   if (type != DT_BOOL) return value;
@@ -41,13 +45,13 @@ LLVMValueRef emit_get(Emit *e, ValueId id, bool vector) {
 // ---- addresses ----------------------------------------------------------------------------------------------------
 
 static LLVMValueRef element(const Emit *e, int slot, LLVMValueRef offset) {
-  LLVMTypeRef type = memory_type(e, e->nest->args[slot].type);
+  LLVMTypeRef type = emit_memory_type(e, e->nest->args[slot].type);
   return LLVMBuildInBoundsGEP2(e->irb.b, type, e->base[slot], &offset, 1, "");
 }
 
 static unsigned alignment(const Emit *e, int slot) { return (unsigned)dtype_size(e->nest->args[slot].type); }
 
-static LLVMValueRef load_at(const Emit *e, int slot, LLVMTypeRef type, LLVMValueRef offset) {
+LLVMValueRef emit_load_at(const Emit *e, int slot, LLVMTypeRef type, LLVMValueRef offset) {
   LLVMValueRef load = LLVMBuildLoad2(e->irb.b, type, element(e, slot, offset), "");
   LLVMSetAlignment(load, alignment(e, slot));
   return load;
@@ -65,8 +69,10 @@ typedef struct Lanes {
 
 static Lanes lanes_of(Emit *e, const Expr *at) {
   Lanes lanes = {0};
-  if (emit_moves_by(e, at, &lanes.step)) lanes.first = emit_expr(e, at);
-  else lanes.all = emit_expr_lanes(e, at);
+  if (emit_moves_by(e, at, &lanes.step))
+    lanes.first = emit_expr(e, at);
+  else
+    lanes.all = emit_expr_lanes(e, at);
   return lanes;
 }
 
@@ -78,10 +84,10 @@ static LLVMValueRef lane_offset(const Emit *e, const Lanes *lanes, int lane) {
 // ---- loads --------------------------------------------------------------------------------------------------------
 
 static LLVMValueRef gather(const Emit *e, int slot, const Lanes *lanes) {
-  LLVMTypeRef type = memory_type(e, e->nest->args[slot].type);
+  LLVMTypeRef type = emit_memory_type(e, e->nest->args[slot].type);
   LLVMValueRef vector = LLVMConstNull(irb_vector(type, e->lanes));
   for (int k = 0; k < e->live; k++)
-    vector = irb_insert(&e->irb, vector, load_at(e, slot, type, lane_offset(e, lanes, k)), k);
+    vector = irb_insert(&e->irb, vector, emit_load_at(e, slot, type, lane_offset(e, lanes, k)), k);
   return vector;
 }
 
@@ -101,7 +107,7 @@ static LLVMValueRef gather_where(Emit *e, const Value *v, LLVMValueRef condition
 
 // `condition`: NULL, or a vector of i1.
 static LLVMValueRef load_lanes(Emit *e, const Value *v, LLVMValueRef condition) {
-  LLVMTypeRef type = irb_vector(memory_type(e, v->type), e->lanes);
+  LLVMTypeRef type = irb_vector(emit_memory_type(e, v->type), e->lanes);
   int64_t step = 0;
   bool even = emit_moves_by(e, v->at, &step);
   if (!even || step != 1) {
@@ -110,14 +116,14 @@ static LLVMValueRef load_lanes(Emit *e, const Value *v, LLVMValueRef condition) 
     return gather(e, v->slot, &lanes);
   }
   LLVMValueRef offset = emit_expr(e, v->at), mask = live_mask(e, condition);
-  if (!mask) return load_at(e, v->slot, type, offset);
+  if (!mask) return emit_load_at(e, v->slot, type, offset);
   return shim_masked_load(e->irb.b, e->irb.module, type, element(e, v->slot, offset), mask, alignment(e, v->slot));
 }
 
 static LLVMValueRef load_plain(Emit *e, const Value *v, LLVMValueRef condition) {
   bool vector = emit_varies(e, v->at) || condition;
   if (vector) return load_lanes(e, v, condition);
-  return load_at(e, v->slot, memory_type(e, v->type), emit_expr(e, v->at));
+  return emit_load_at(e, v->slot, emit_memory_type(e, v->type), emit_expr(e, v->at));
 }
 
 // Behind a branch.
@@ -147,8 +153,7 @@ static LLVMValueRef emit_load(Emit *e, const Value *v) {
 // 0 <= first + lane < limit as -first <= lane < limit - first, in 32 bits: both ends are cut to what lanes can be.
 static LLVMValueRef lanes_inside(Emit *e, const Value *v) {
   LLVMValueRef first = emit_expr(e, v->at), zero = irb_i64(&e->irb, 0), most = irb_i64(&e->irb, e->lanes);
-  LLVMValueRef ends[2] = {LLVMBuildNeg(e->irb.b, first, ""),
-                          LLVMBuildSub(e->irb.b, emit_size(e, v->limit), first, "")};
+  LLVMValueRef ends[2] = {LLVMBuildNeg(e->irb.b, first, ""), LLVMBuildSub(e->irb.b, emit_size(e, v->limit), first, "")};
   for (int k = 0; k < 2; k++) {
     ends[k] = irb_call(&e->irb, "llvm.smin", (LLVMValueRef[]){ends[k], most}, 2);
     ends[k] = irb_call(&e->irb, "llvm.smax", (LLVMValueRef[]){ends[k], zero}, 2);
@@ -195,11 +200,24 @@ static LLVMValueRef rt_field(const Emit *e, size_t offset) {
   return LLVMBuildLoad2(e->irb.b, e->irb.i64, address, "");
 }
 
+// Do the lanes have neighbouring numbers from a multiple of 4 on? A lane variable is a multiple of 4 in its first lane.
+static bool is_run_of_blocks(const Emit *e, const Value *v) {
+  int64_t step = 0;
+  if (!v->vector || e->lanes % 4 != 0 || !emit_moves_by(e, v->at, &step) || step != 1) return false;
+  for (int k = 0; k < v->at->n; k++) {
+    const ExprTerm *term = &v->at->term[k];
+    bool lane = term->atom.kind == ATOM_VAR && term->atom.id == e->lane_var;
+    if (!lane && term->coef.scale % 4 != 0) return false;
+  }
+  return true;
+}
+
 // The stream of this step: random_step_stream() of ir.h.
 static LLVMValueRef emit_random(Emit *e, const Value *v) {
   LLVMValueRef step = rt_field(e, offsetof(DlcRt, step)), seed = rt_field(e, offsetof(DlcRt, seed));
   LLVMValueRef mixed = LLVMBuildMul(e->irb.b, step, irb_i64(&e->irb, (int64_t)0x9E3779B97F4A7C15u), "");
   LLVMValueRef stream = LLVMBuildXor(e->irb.b, irb_i64(&e->irb, (int64_t)v->stream), mixed, "");
+  if (is_run_of_blocks(e, v)) return philox_uniform_run(&e->irb, seed, stream, emit_expr(e, v->at), e->lanes);
   return philox_uniform(&e->irb, seed, stream, position(e, v));
 }
 
@@ -217,22 +235,32 @@ static LLVMValueRef emit_const(const Emit *e, const Value *v) {
 
 static LLVMValueRef compute(Emit *e, const Value *v) {
   switch (v->kind) {
-    case VALUE_CONST: return emit_const(e, v);
-    case VALUE_INDEX: return emit_index(e, v);
-    case VALUE_LOAD: return emit_load(e, v);
-    case VALUE_OP: return emit_op(e, v);
-    case VALUE_INSIDE: return emit_inside(e, v);
-    case VALUE_DIVIDES: return emit_divides(e, v);
-    case VALUE_RANDOM: return emit_random(e, v);
-    case VALUE_RESULT: return emit_result(e, v);
-    case VALUE_GIVEN: break;
+    case VALUE_CONST:
+      return emit_const(e, v);
+    case VALUE_INDEX:
+      return emit_index(e, v);
+    case VALUE_LOAD:
+      return emit_load(e, v);
+    case VALUE_OP:
+      return emit_op(e, v);
+    case VALUE_INSIDE:
+      return emit_inside(e, v);
+    case VALUE_DIVIDES:
+      return emit_divides(e, v);
+    case VALUE_RANDOM:
+      return emit_random(e, v);
+    case VALUE_RESULT:
+      return emit_result(e, v);
+    case VALUE_GIVEN:
+      break;
   }
   dlc_bug("a given value has no code");
 }
 
 void emit_let(Emit *e, ValueId id) {
   const Value *v = nest_value(e->nest, id);
-  if (v->kind != VALUE_GIVEN) e->values[id] = compute(e, v);
+  if (v->kind == VALUE_GIVEN) return;
+  e->values[id] = emit_can_turn(e, id) ? emit_turned_load(e, id) : compute(e, v);
 }
 
 // ---- stores -------------------------------------------------------------------------------------------------------
@@ -244,14 +272,13 @@ static LLVMValueRef sum_with(const Emit *e, DType type, LLVMValueRef a, LLVMValu
 static void store_scalar(Emit *e, const Stmt *s) {
   DType type = e->nest->args[s->slot].type;
   LLVMValueRef offset = emit_expr(e, s->at), value = to_memory(e, type, e->values[s->value]);
-  if (s->adds) value = sum_with(e, type, load_at(e, s->slot, memory_type(e, type), offset), value);
+  if (s->adds) value = sum_with(e, type, emit_load_at(e, s->slot, emit_memory_type(e, type), offset), value);
   store_at(e, s->slot, value, offset);
 }
 
 static void scatter(Emit *e, const Stmt *s, LLVMValueRef value) {
   Lanes lanes = lanes_of(e, s->at);
-  for (int k = 0; k < e->live; k++)
-    store_at(e, s->slot, irb_extract(&e->irb, value, k), lane_offset(e, &lanes, k));
+  for (int k = 0; k < e->live; k++) store_at(e, s->slot, irb_extract(&e->irb, value, k), lane_offset(e, &lanes, k));
 }
 
 static void store_lanes(Emit *e, const Stmt *s) {
@@ -267,15 +294,19 @@ static void store_lanes(Emit *e, const Stmt *s) {
   LLVMTypeRef vector = LLVMTypeOf(value);
   if (s->adds) {
     LLVMValueRef old = mask ? shim_masked_load(e->irb.b, e->irb.module, vector, address, mask, alignment(e, s->slot))
-                            : load_at(e, s->slot, vector, offset);
+                            : emit_load_at(e, s->slot, vector, offset);
     value = sum_with(e, type, old, value);
   }
-  if (mask) shim_masked_store(e->irb.b, e->irb.module, value, address, mask, alignment(e, s->slot));
-  else store_at(e, s->slot, value, offset);
+  if (mask)
+    shim_masked_store(e->irb.b, e->irb.module, value, address, mask, alignment(e, s->slot));
+  else
+    store_at(e, s->slot, value, offset);
 }
 
 void emit_store(Emit *e, const Stmt *s) {
   dlc_assert(s->guard == VALUE_NONE);
-  if (e->lanes > 1) store_lanes(e, s);
-  else store_scalar(e, s);
+  if (e->lanes > 1)
+    store_lanes(e, s);
+  else
+    store_scalar(e, s);
 }

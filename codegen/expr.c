@@ -122,7 +122,8 @@ static const Expr *merge(ExprPool *pool, const Expr *a, const Expr *b) {
   return intern(pool, &sum);
 }
 
-// The quotient that belongs to a remainder term c*(x % n): c*n*(x / n), as one term. False where x / n is no single atom.
+// The quotient that belongs to a remainder term c*(x % n): c*n*(x / n), as one term. False where x / n is no single
+// atom.
 static bool partner(ExprPool *pool, const ExprTerm *mod, ExprTerm *quotient) {
   const Expr *q = expr_div(pool, mod->atom.of, mod->atom.by);
   if (q->n != 1) return false;
@@ -193,8 +194,10 @@ static void split(ExprPool *pool, const Expr *a, Size by, const Expr **quotient,
   Expr r = {.term = arena_array(pool->arena, (size_t)a->n, sizeof *r.term)};
   for (int k = 0; k < a->n; k++) {
     ExprTerm term = a->term[k];
-    if (size_divide(term.coef, by, &term.coef)) q.term[q.n++] = term;
-    else r.term[r.n++] = a->term[k];
+    if (size_divide(term.coef, by, &term.coef))
+      q.term[q.n++] = term;
+    else
+      r.term[r.n++] = a->term[k];
   }
   *quotient = intern(pool, &q);
   *rest = intern(pool, &r);
@@ -314,8 +317,10 @@ static void poly_add(Poly *p, Size term) {
       p->unknown |= __builtin_add_overflow(p->term[k].scale, term.scale, &p->term[k].scale);
       return;
     }
-  if (p->n == (int)(sizeof p->term / sizeof *p->term)) p->unknown = true;
-  else p->term[p->n++] = term;
+  if (p->n == (int)(sizeof p->term / sizeof *p->term))
+    p->unknown = true;
+  else
+    p->term[p->n++] = term;
 }
 
 // Is it >= 0 for all symbols >= 1? Sufficient: it does not fall in any symbol, and is >= 0 where all are 1.
@@ -330,16 +335,19 @@ static bool poly_never_negative(const Poly *p) {
 
 static void add_bound(const ExprPool *pool, Poly *p, const Expr *e, Size times, bool upper);
 
-// Adds times * floor(of / by): known where `by` divides all that depends on symbols, and where it is no symbol itself or
-// only 0 or -1 is left to divide.
+// Adds times * floor(of / by): known where `by` divides all that depends on symbols, and where it is no symbol itself
+// or only 0 or -1 is left to divide.
 static void add_quotient(Poly *p, const Poly *of, Size by, Size times) {
   int64_t rest = 0;
   p->unknown |= of->unknown;
   for (int k = 0; k < of->n; k++) {
     Size quotient;
-    if (size_is_const(of->term[k])) rest += of->term[k].scale;
-    else if (size_divide(of->term[k], by, &quotient)) poly_add(p, size_times(times, quotient));
-    else p->unknown = true;
+    if (size_is_const(of->term[k]))
+      rest += of->term[k].scale;
+    else if (size_divide(of->term[k], by, &quotient))
+      poly_add(p, size_times(times, quotient));
+    else
+      p->unknown = true;
   }
   p->unknown |= !size_is_const(by) && rest != 0 && rest != -1;
   int64_t whole = size_is_const(by) ? floor_div(rest, by.scale) : rest;
@@ -350,8 +358,12 @@ static void add_quotient(Poly *p, const Poly *of, Size by, Size times) {
 static void add_atom_bound(const ExprPool *pool, Poly *p, const Atom *atom, Size times, bool upper) {
   Size minus = size_times(times, size_const(-1));
   switch (atom->kind) {
-    case ATOM_ONE: poly_add(p, times); return;
-    case ATOM_DATA: p->unknown = true; return;
+    case ATOM_ONE:
+      poly_add(p, times);
+      return;
+    case ATOM_DATA:
+      p->unknown = true;
+      return;
     case ATOM_VAR:
       if (!upper) return;
       p->unknown |= pool->vars[atom->id].unbounded;
@@ -409,8 +421,8 @@ bool expr_below(const ExprPool *pool, const Expr *e, Size limit) {
 static void print_atom(const ExprPool *pool, const Atom *atom, const char *const *symbols, Text *out) {
   if (atom->kind == ATOM_VAR) return text_add(out, pool->vars[atom->id].name);
   if (atom->kind == ATOM_DATA) return text_printf(out, "v%d", atom->id);
-  bool bare = atom->of->n == 1 && atom->of->term[0].atom.kind != ATOM_ONE &&
-              size_equal(atom->of->term[0].coef, size_const(1));
+  bool bare =
+      atom->of->n == 1 && atom->of->term[0].atom.kind != ATOM_ONE && size_equal(atom->of->term[0].coef, size_const(1));
   text_add(out, bare ? "(" : "((");
   expr_print(pool, atom->of, symbols, out);
   text_add(out, bare ? "" : ")");
@@ -423,8 +435,10 @@ static void print_expr_term(const ExprPool *pool, const ExprTerm *term, bool fir
                             Text *out) {
   Size coef = term->coef;
   if (coef.scale < 0) coef.scale = -coef.scale;
-  if (!first) text_add(out, term->coef.scale < 0 ? " - " : " + ");
-  else if (term->coef.scale < 0) text_add(out, "-");
+  if (!first)
+    text_add(out, term->coef.scale < 0 ? " - " : " + ");
+  else if (term->coef.scale < 0)
+    text_add(out, "-");
   if (term->atom.kind == ATOM_ONE) return size_print(coef, symbols, out);
   if (!size_equal(coef, size_const(1))) {
     size_print(coef, symbols, out);

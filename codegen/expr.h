@@ -1,9 +1,9 @@
-// Index arithmetic of loop nests: 64-bit integers as sums of size * atom, in one canonical form, so that merging two loops,
-// reading through a reshape or proving a read in bounds is algebra and not a special case.
+// Index arithmetic of loop nests: 64-bit integers as sums of size * atom, in one canonical form, so that merging two
+// loops, reading through a reshape or proving a read in bounds is algebra and not a special case.
 //
-// An atom is 1, a loop variable, a rounded-down quotient or remainder of another expression, or an i32 value computed at run
-// time. Expressions are interned: equal ones are one pointer. Quotients and remainders that the variables' ranges decide are
-// gone, and c*n*(x / n) + c*(x % n) has become c*x.
+// An atom is 1, a loop variable, a rounded-down quotient or remainder of another expression, or an i32 value computed
+// at run time. Expressions are interned: equal ones are one pointer. Quotients and remainders that the variables'
+// ranges decide are gone, and c*n*(x / n) + c*(x % n) has become c*x.
 #pragma once
 #include "ir.h"
 
@@ -73,13 +73,13 @@ const Expr *expr_div(ExprPool *pool, const Expr *a, Size by);  // rounded down, 
 const Expr *expr_mod(ExprPool *pool, const Expr *a, Size by);  // a - by * (a / by)
 
 bool expr_is_const(const Expr *e, int64_t *value);
-Size expr_coef(const Expr *e, int var);       // of the variable itself; scale 0 where it does not stand there
-bool expr_has_var(const Expr *e, int var);    // anywhere, inside quotients too (not: in what a value depends on)
-bool expr_is_linear(const Expr *e, int var);  // no quotient or remainder holds the variable
+Size expr_coef(const Expr *e, int var);             // of the variable itself; scale 0 where it does not stand there
+bool expr_has_var(const Expr *e, int var);          // anywhere, inside quotients too (not: in what a value depends on)
+bool expr_is_linear(const Expr *e, int var);        // no quotient or remainder holds the variable
 bool expr_divides(const Expr *e, int64_t n);        // does n divide it for sure?
 bool expr_never_divides(const Expr *e, int64_t n);  // never for sure?
 // What can be proved from the variables' ranges, for all symbols >= 1.
 bool expr_never_negative(const ExprPool *pool, const Expr *e);
-bool expr_below(const ExprPool *pool, const Expr *e, Size limit);  // e < limit
+bool expr_below(const ExprPool *pool, const Expr *e, Size limit);                    // e < limit
 int64_t expr_value(const Expr *e, const int64_t *symbol_values, int64_t var_value);  // every variable at var_value
 void expr_print(const ExprPool *pool, const Expr *e, const char *const *symbols, Text *out);

@@ -14,11 +14,11 @@ typedef struct Irb {
 Irb irb_new(LLVMModuleRef module);  // with a builder of its own
 void irb_free(Irb *irb);
 
-LLVMTypeRef irb_vector(LLVMTypeRef scalar, int lanes);           // lanes 1: the scalar itself
-int irb_lanes(LLVMValueRef value);                               // 1: a scalar
-LLVMTypeRef irb_like(LLVMTypeRef scalar, LLVMValueRef value);    // with value's lanes
-LLVMValueRef irb_int(LLVMTypeRef type, int64_t n);               // scalar or splat
-LLVMValueRef irb_float(LLVMTypeRef type, double x);              // scalar or splat
+LLVMTypeRef irb_vector(LLVMTypeRef scalar, int lanes);         // lanes 1: the scalar itself
+int irb_lanes(LLVMValueRef value);                             // 1: a scalar
+LLVMTypeRef irb_like(LLVMTypeRef scalar, LLVMValueRef value);  // with value's lanes
+LLVMValueRef irb_int(LLVMTypeRef type, int64_t n);             // scalar or splat
+LLVMValueRef irb_float(LLVMTypeRef type, double x);            // scalar or splat
 LLVMValueRef irb_i64(const Irb *irb, int64_t n);
 LLVMValueRef irb_splat(const Irb *irb, LLVMValueRef scalar, int lanes);
 LLVMValueRef irb_iota(LLVMTypeRef scalar, int lanes, int64_t step);  // 0, step, 2*step, ..

@@ -28,6 +28,8 @@ static void on_fatal_error(const char *reason) {
   dlc_bug("LLVM, compiling %s: %s", compiling ? compiling : "nothing", reason);
 }
 
+static void catch_fatal_errors(void) { LLVMInstallFatalErrorHandler(on_fatal_error); }
+
 static void on_diagnostic(LLVMDiagnosticInfoRef info, void *state) {
   (void)state;
   if (LLVMGetDiagInfoSeverity(info) == LLVMDSError) on_fatal_error(LLVMGetDiagInfoDescription(info));
@@ -72,8 +74,9 @@ void jit_module_finish(JitModule *m, LLVMTargetMachineRef machine) {
 }
 
 void jit_module_compile(JitModule *m, LLVMTargetMachineRef machine, LLVMCodeGenFileType type) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, catch_fatal_errors);
   compiling = m->names;
-  LLVMInstallFatalErrorHandler(on_fatal_error);
   jit_module_finish(m, machine);
   char *message = NULL;
   if (LLVMTargetMachineEmitToMemoryBuffer(machine, m->module, type, &message, &m->object)) on_fatal_error(message);

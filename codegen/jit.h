@@ -6,8 +6,8 @@
 typedef struct JitModule {
   LLVMContextRef context;
   LLVMModuleRef module;
-  const char *names;            // the kernels in it, for messages
-  LLVMMemoryBufferRef object;   // set by compiling
+  const char *names;           // the kernels in it, for messages
+  LLVMMemoryBufferRef object;  // set by compiling
 } JitModule;
 
 // An empty module for the target.

@@ -53,8 +53,8 @@ static void add_attribute(LLVMValueRef function, const char *key, const char *va
   LLVMAddAttributeAtIndex(function, LLVMAttributeFunctionIndex, attribute);
 }
 
-// stackrealign: a spilled vector never straddles cache lines. prefer-vector-width: explicit 512-bit vectors stay whole on
-// CPUs that LLVM tunes to 256.
+// stackrealign: a spilled vector never straddles cache lines. prefer-vector-width: explicit 512-bit vectors stay whole
+// on CPUs that LLVM tunes to 256.
 LLVMValueRef shim_kernel_function(LLVMModuleRef module, const char *name) {
   LLVMContextRef context = LLVMGetModuleContext(module);
   LLVMTypeRef pointer = LLVMPointerTypeInContext(context, 0), i64 = LLVMInt64TypeInContext(context);

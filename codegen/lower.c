@@ -1,4 +1,5 @@
-// Values by demand. On entry the plan and its graph verify; every variable of the indices handed in is open in the nest.
+// Values by demand. On entry the plan and its graph verify; every variable of the indices handed in is open in the
+// nest.
 #include "lower.h"
 
 #include <string.h>
@@ -99,8 +100,7 @@ int lower_read_inside(Lower *lower, const Node *node, int k, int d, const Expr *
   const IndexExpr *e = &node->index->reads[k].at[d];
   const Shape *operand = &graph_node(lower->plan->graph, node->in[k])->shape;
   ValueId divides = VALUE_NONE;
-  if (e->kind == DIV_EXACT)
-    divides = nest_divides(lower->nest, numerator(&lower->nest->pool, e, index), e->divisor);
+  if (e->kind == DIV_EXACT) divides = nest_divides(lower->nest, numerator(&lower->nest->pool, e, index), e->divisor);
   ValueId inside = nest_inside(lower->nest, lower_read_index(lower, node, k, d, index), size_of(operand->dim[d]));
   int n = 0;
   if (divides != VALUE_NONE) conditions[n++] = divides;
@@ -151,10 +151,14 @@ typedef struct BodyJob {
 static ValueId lower_scalar(const BodyJob *job, const Scalar *s, const ValueId *values) {
   Nest *nest = job->lower->nest;
   switch (s->kind) {
-    case SCALAR_READ: return lower_read(job->lower, job->node, s->arg[0], job->index, job->guard, job->counts);
-    case SCALAR_INDEX: return nest_index(nest, job->index[s->arg[0]]);
-    case SCALAR_CONST: return nest_const(nest, s->type, s->number);
-    case SCALAR_OP: break;
+    case SCALAR_READ:
+      return lower_read(job->lower, job->node, s->arg[0], job->index, job->guard, job->counts);
+    case SCALAR_INDEX:
+      return nest_index(nest, job->index[s->arg[0]]);
+    case SCALAR_CONST:
+      return nest_const(nest, s->type, s->number);
+    case SCALAR_OP:
+      break;
   }
   ValueId args[3];
   int n = op_info(s->op)->arity;
@@ -185,18 +189,24 @@ static bool is_finite_const(const Scalar *s) { return s->kind == SCALAR_CONST &&
 static bool stays_zero(const Scalar *body, const Scalar *s, const bool *zero) {
   const int *arg = s->arg;
   switch (s->op) {
-    case OP_select: return (zero[arg[0]] || zero[arg[1]]) && zero[arg[2]];
-    case OP_mul: return (zero[arg[0]] && is_finite_const(&body[arg[1]])) || (zero[arg[1]] && is_finite_const(&body[arg[0]]));
-    case OP_and: return zero[arg[0]] || zero[arg[1]];
+    case OP_select:
+      return (zero[arg[0]] || zero[arg[1]]) && zero[arg[2]];
+    case OP_mul:
+      return (zero[arg[0]] && is_finite_const(&body[arg[1]])) || (zero[arg[1]] && is_finite_const(&body[arg[0]]));
+    case OP_and:
+      return zero[arg[0]] || zero[arg[1]];
     case OP_add:
     case OP_sub:
-    case OP_or: return zero[arg[0]] && zero[arg[1]];
+    case OP_or:
+      return zero[arg[0]] && zero[arg[1]];
     case OP_neg:
     case OP_abs:
     case OP_detach:
     case OP_to_f32:
-    case OP_to_i32: return zero[arg[0]];
-    default: return false;
+    case OP_to_i32:
+      return zero[arg[0]];
+    default:
+      return false;
   }
 }
 
@@ -243,15 +253,18 @@ static ValueId lower_gather(Lower *lower, const Node *node, const Expr *const *i
 static ValueId lower_node(Lower *lower, NodeId id, const Expr *const *index, ValueId guard) {
   const Node *node = graph_node(lower->plan->graph, id);
   switch (op_info(node->op)->class) {
-    case OPC_POINTWISE: return lower_pointwise(lower, node, index, guard);
-    case OPC_INDEX: return lower_map(lower, node, index, guard);
+    case OPC_POINTWISE:
+      return lower_pointwise(lower, node, index, guard);
+    case OPC_INDEX:
+      return lower_map(lower, node, index, guard);
     case OPC_RANDOM:
       return nest_random(lower->nest, node->stream, lower_linear(lower->nest, &node->shape, index));
     case OPC_MOVE:
       if (node->op == OP_gather) return lower_gather(lower, node, index, guard);
       break;
     case OPC_SOURCE:
-    case OPC_VIEW: break;
+    case OPC_VIEW:
+      break;
   }
   dlc_bug("kernel %s computes %%%d, a %s, inside", lower->kernel->name, id, op_info(node->op)->name);
 }

@@ -25,8 +25,8 @@ void lower_args(const Plan *plan, const Kernel *kernel, NestArg *args);
 int lower_input_slot(const Kernel *kernel, NodeId id);   // -1: not an input
 int lower_output_slot(const Kernel *kernel, NodeId id);  // dlc_bug where it is none
 int lower_scratch_slot(const Kernel *kernel);
-// The node whose points are swept: the kernel's space; or, where the kernel only stores a padded or transposed copy, what is
-// copied: then no point needs a guard.
+// The node whose points are swept: the kernel's space; or, where the kernel only stores a padded or transposed copy,
+// what is copied: then no point needs a guard.
 NodeId lower_space(const Plan *plan, const Kernel *kernel);
 // The node at the point whose value the output stores: itself, or what it is a moved copy of (kernel_moved_output).
 NodeId lower_output_source(const Plan *plan, const Kernel *kernel, NodeId output);
@@ -35,16 +35,16 @@ NodeId lower_output_source(const Plan *plan, const Kernel *kernel, NodeId output
 // matter, but nothing outside memory is touched.
 ValueId lower_value(Lower *lower, NodeId id, const Expr *const *index, ValueId guard);
 
-// The root's body at the point index[n_out + n_red], with reads outside giving 0; or, where `counts` is not NULL (MAX and its
-// like): *counts becomes the condition under which the point counts.
+// The root's body at the point index[n_out + n_red], with reads outside giving 0; or, where `counts` is not NULL (MAX
+// and its like): *counts becomes the condition under which the point counts.
 typedef struct Body {
   ValueId value;
   ValueId factor;  // of a plain product-sum: the sum is of value * factor, fused; else VALUE_NONE
 } Body;
 Body lower_root_body(Lower *lower, const Expr *const *index, ValueId *counts);
 
-// The index of dimension d that the node's operand k is read at, and the conditions under which it is inside: at most two
-// values, both of which must hold; none where it always is. All variables of the index must be open.
+// The index of dimension d that the node's operand k is read at, and the conditions under which it is inside: at most
+// two values, both of which must hold; none where it always is. All variables of the index must be open.
 const Expr *lower_read_index(Lower *lower, const Node *node, int k, int d, const Expr *const *index);
 int lower_read_inside(Lower *lower, const Node *node, int k, int d, const Expr *const *index, ValueId *conditions);
 // Is the contribution of a point to the root 0 (or left out) wherever its read k is outside?

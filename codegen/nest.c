@@ -77,6 +77,10 @@ void nest_open_loop(Nest *nest, const Loop *loop) {
   nest->live = loop->live;
 }
 
+void nest_open_for(Nest *nest, int var, const Expr *from, const Expr *to, const Expr *limit) {
+  nest_open_loop(nest, &(Loop){.var = var, .from = from, .to = to, .limit = limit, .step = 1, .lanes = 1, .live = 1});
+}
+
 void nest_open_if(Nest *nest, ValueId condition) {
   const Value *value = nest_value(nest, condition);
   dlc_assert(!value->vector);
@@ -114,9 +118,12 @@ static Block *expr_block(const Nest *nest, const Expr *e) {
   for (int k = 0; k < e->n; k++) {
     const Atom *atom = &e->term[k].atom;
     Block *block = nest->entry;
-    if (atom->kind == ATOM_VAR) block = nest->var_block[atom->id];
-    else if (atom->kind == ATOM_DATA) block = nest_value(nest, atom->id)->block;
-    else if (atom->kind != ATOM_ONE) block = expr_block(nest, atom->of);
+    if (atom->kind == ATOM_VAR)
+      block = nest->var_block[atom->id];
+    else if (atom->kind == ATOM_DATA)
+      block = nest_value(nest, atom->id)->block;
+    else if (atom->kind != ATOM_ONE)
+      block = expr_block(nest, atom->of);
     if (!block || !is_visible(nest, block)) return NULL;
     found = deeper(found, block);
   }

@@ -1,12 +1,13 @@
 // The loop nest: what a kernel does, as loops, guards, values, accumulators and stores. Target-independent, printable
 // (`dlc dump --stage loops`), and translated to LLVM IR one statement at a time (emit.c).
 //
-// A nest is a tree of blocks, each a list of statements. A value is computed once, by a LET in the shallowest block where
-// everything that it needs is known: what a loop does not change is outside it, and equal values are one value, by
-// construction. So LLVM has nothing left to hoist or to merge.
+// A nest is a tree of blocks, each a list of statements. A value is computed once, by a LET in the shallowest block
+// where everything that it needs is known: what a loop does not change is outside it, and equal values are one value,
+// by construction. So LLVM has nothing left to hoist or to merge.
 //
-// Inside a vector loop (at most one is open at a time) a value that depends on the loop's variable has `lanes` elements,
-// those at variable + 0, + 1, ..; everything else is scalar. Lanes beyond `live` are not inside: never loaded nor stored.
+// Inside a vector loop (at most one is open at a time) a value that depends on the loop's variable has `lanes`
+// elements, those at variable + 0, + 1, ..; everything else is scalar. Lanes beyond `live` are not inside: never loaded
+// nor stored.
 #pragma once
 #include "dlc_abi.h"
 #include "expr.h"
@@ -52,11 +53,13 @@ typedef struct Acc {
 
 typedef enum StmtKind { STMT_LET, STMT_LOOP, STMT_IF, STMT_START, STMT_UPDATE, STMT_STORE } StmtKind;
 
-typedef struct Loop {  // for (var = from; var < to && var < limit; var += step)
+// for (var = from; var < to && var < limit; var += step). In a vector loop `from` is a multiple of 4.
+typedef struct Loop {
   int var;
   const Expr *from, *to, *limit;  // limit: NULL where there is none
   int64_t step;
   int lanes, live;  // 1, 1: not a vector loop
+  bool turned;  // inside 16 lanes: rows of what is contiguous along `var` may be loaded whole and turned in registers
 } Loop;
 
 typedef struct Stmt {
@@ -103,16 +106,16 @@ typedef struct Nest {
   Acc *accs;
   size_t n_accs, accs_capacity;
   Block *entry;
-  Block *open;         // where statements go
-  Block **var_block;   // [variable] the body of its loop, the entry for begin and end; NULL: not open yet
+  Block *open;        // where statements go
+  Block **var_block;  // [variable] the body of its loop, the entry for begin and end; NULL: not open yet
   size_t n_var_blocks, var_blocks_capacity;
   Fact *facts;
   size_t n_facts, facts_capacity;
-  int begin, end;       // variables: the work items to do
-  int lane_var;         // of the open vector loop, or -1
-  int lanes, live;      // 1, 1 outside vector loops
+  int begin, end;   // variables: the work items to do
+  int lane_var;     // of the open vector loop, or -1
+  int lanes, live;  // 1, 1 outside vector loops
   DlcCount items;
-  int64_t item_cost;    // nanoseconds, roughly
+  int64_t item_cost;  // nanoseconds, roughly
 } Nest;
 
 Nest *nest_new(Arena *arena, const Graph *graph, const NestArg *args, int n_args);
@@ -123,6 +126,7 @@ int nest_given_var(Nest *nest, const char *name, Size extent);
 
 // Blocks: open puts what follows inside, until the matching close.
 void nest_open_loop(Nest *nest, const Loop *loop);
+void nest_open_for(Nest *nest, int var, const Expr *from, const Expr *to, const Expr *limit);  // plain, by 1
 void nest_open_if(Nest *nest, ValueId condition);  // of INSIDE or DIVIDES: known to hold inside
 void nest_close(Nest *nest);
 bool nest_expr_open(const Nest *nest, const Expr *e);  // are all its variables bound?
@@ -154,6 +158,7 @@ void nest_store(Nest *nest, int slot, const Expr *at, ValueId value, ValueId gua
 static inline const Value *nest_value(const Nest *nest, ValueId id) { return &nest->values[id]; }
 bool nest_expr_is_vector(const Nest *nest, const Expr *e);
 
-// Text. The key is the same text without names: nests with equal keys and argument types are the same code.
+// Text. The key is the same text without names, with the arguments' types and the number of items: nests with equal
+// keys are the same code.
 void nest_print(const Nest *nest, int indent, Text *out);
 const char *nest_key(Nest *nest);

@@ -55,9 +55,12 @@ static void print_expr(const Print *p, const Expr *e) { expr_print(&p->nest->poo
 static void print_value(const Print *p, ValueId id);
 
 static void print_number(const Print *p, const Value *v) {
-  if (v->type == DT_F32) text_add_float(p->out, (float)v->number);
-  else if (v->type == DT_BOOL) text_add(p->out, v->number != 0 ? "true" : "false");
-  else text_printf(p->out, "%.0f", v->number);
+  if (v->type == DT_F32)
+    text_add_float(p->out, (float)v->number);
+  else if (v->type == DT_BOOL)
+    text_add(p->out, v->number != 0 ? "true" : "false");
+  else
+    text_printf(p->out, "%.0f", v->number);
 }
 
 static void print_load(const Print *p, const Value *v) {
@@ -80,15 +83,28 @@ static void print_op(const Print *p, const Value *v) {
 
 static void print_computation(const Print *p, const Value *v) {
   switch (v->kind) {
-    case VALUE_CONST: return print_number(p, v);
-    case VALUE_LOAD: return print_load(p, v);
-    case VALUE_OP: return print_op(p, v);
-    case VALUE_RESULT: return text_printf(p->out, "s%d%s", v->slot, p->nest->accs[v->slot].reduced ? " joined" : "");
-    case VALUE_GIVEN: return text_add(p->out, "given");
-    case VALUE_INDEX: text_add(p->out, "i32("); break;
-    case VALUE_INSIDE: text_add(p->out, "(0 <= "); break;
-    case VALUE_DIVIDES: text_add(p->out, "(("); break;
-    case VALUE_RANDOM: text_printf(p->out, "random(stream %llu, ", (unsigned long long)v->stream); break;
+    case VALUE_CONST:
+      return print_number(p, v);
+    case VALUE_LOAD:
+      return print_load(p, v);
+    case VALUE_OP:
+      return print_op(p, v);
+    case VALUE_RESULT:
+      return text_printf(p->out, "s%d%s", v->slot, p->nest->accs[v->slot].reduced ? " joined" : "");
+    case VALUE_GIVEN:
+      return text_add(p->out, "given");
+    case VALUE_INDEX:
+      text_add(p->out, "i32(");
+      break;
+    case VALUE_INSIDE:
+      text_add(p->out, "(0 <= ");
+      break;
+    case VALUE_DIVIDES:
+      text_add(p->out, "((");
+      break;
+    case VALUE_RANDOM:
+      text_printf(p->out, "random(stream %llu, ", (unsigned long long)v->stream);
+      break;
   }
   print_expr(p, v->at);
   if (v->kind == VALUE_INSIDE) text_add(p->out, " < ");
@@ -98,8 +114,10 @@ static void print_computation(const Print *p, const Value *v) {
 }
 
 static void print_value(const Print *p, ValueId id) {
-  if (p->bound[id]) text_printf(p->out, "v%d", id);
-  else print_computation(p, nest_value(p->nest, id));
+  if (p->bound[id])
+    text_printf(p->out, "v%d", id);
+  else
+    print_computation(p, nest_value(p->nest, id));
 }
 
 // ---- statements ---------------------------------------------------------------------------------------------------
@@ -118,6 +136,7 @@ static void print_loop(const Print *p, const Stmt *s, int indent) {
     text_add(p->out, ")");
   }
   if (loop->step != 1) text_printf(p->out, " by %lld", (long long)loop->step);
+  if (loop->turned) text_add(p->out, " turned");
   if (loop->live < loop->lanes) text_printf(p->out, " (%d of %d lanes)", loop->live, loop->lanes);
   text_add(p->out, "\n");
   print_block(p, s->body, indent + 2);
@@ -175,15 +194,19 @@ static void print_stmt(const Print *p, const Stmt *s, int indent) {
       text_printf(p->out, "v%d = ", s->value);
       print_computation(p, nest_value(p->nest, s->value));
       return text_add(p->out, "\n");
-    case STMT_LOOP: return print_loop(p, s, indent);
+    case STMT_LOOP:
+      return print_loop(p, s, indent);
     case STMT_IF:
       text_add(p->out, "if ");
       print_value(p, s->value);
       text_add(p->out, "\n");
       return print_block(p, s->body, indent + 2);
-    case STMT_START: return print_start(p, s);
-    case STMT_UPDATE: return print_update(p, s);
-    case STMT_STORE: return print_store(p, s);
+    case STMT_START:
+      return print_start(p, s);
+    case STMT_UPDATE:
+      return print_update(p, s);
+    case STMT_STORE:
+      return print_store(p, s);
   }
 }
 
@@ -216,6 +239,9 @@ const char *nest_key(Nest *nest) {
     nest->pool.vars[k].name = arena_printf(nest->arena, "x%zu", k);
   }
   for (int k = 0; k < nest->n_args; k++) text_printf(&out, "%s ", dtype_name(nest->args[k].type));
+  const DlcCount *items = &nest->items;
+  text_printf(&out, "items %lld %d %lld %lld\n", (long long)items->scale, items->symbol, (long long)items->divisor,
+              (long long)items->times);
   print_nest(nest, 0, &out);
   nest->pool.vars = named;
   return out.bytes;

@@ -1,5 +1,5 @@
-// Pointwise ops as LLVM IR. What each computes is said in ops.def and by the evaluator (ir/eval_pointwise.c); no fast-math
-// flag is set, and nothing is contracted.
+// Pointwise ops as LLVM IR. What each computes is said in ops.def and by the evaluator (ir/eval_pointwise.c); no
+// fast-math flag is set, and nothing is contracted.
 #include "scalar.h"
 
 #include "vmath.h"
@@ -56,17 +56,16 @@ static Divided divide(const Irb *irb, LLVMValueRef a, LLVMValueRef b) {
 
 // ---- one function a row ---------------------------------------------------------------------------------------------
 
-#define EMIT(op) static LLVMValueRef emit_##op(const Irb *irb, DType type, const LLVMValueRef *x)
-#define UNUSED_TYPE (void)type
+static LLVMValueRef emit_neg(const Irb *irb, DType type, const LLVMValueRef *x) {
+  return type == DT_F32 ? LLVMBuildFNeg(irb->b, x[0], "") : LLVMBuildNeg(irb->b, x[0], "");
+}
 
-EMIT(neg) { return type == DT_F32 ? LLVMBuildFNeg(irb->b, x[0], "") : LLVMBuildNeg(irb->b, x[0], ""); }
-
-EMIT(abs) {
+static LLVMValueRef emit_abs(const Irb *irb, DType type, const LLVMValueRef *x) {
   if (type == DT_F32) return irb_call(irb, "llvm.fabs", (LLVMValueRef[]){x[0]}, 1);
   return irb_select(irb, LLVMBuildICmp(irb->b, LLVMIntSLT, x[0], zero(x[0]), ""), LLVMBuildNeg(irb->b, x[0], ""), x[0]);
 }
 
-EMIT(sign) {
+static LLVMValueRef emit_sign(const Irb *irb, DType type, const LLVMValueRef *x) {
   LLVMTypeRef t = LLVMTypeOf(x[0]);
   LLVMValueRef positive = less(irb, type, zero(x[0]), x[0]), negative = less(irb, type, x[0], zero(x[0]));
   LLVMValueRef one = type == DT_F32 ? irb_float(t, 1) : irb_int(t, 1);
@@ -75,99 +74,125 @@ EMIT(sign) {
   return irb_select(irb, positive, one, irb_select(irb, negative, minus_one, rest));
 }
 
-EMIT(floor) {
-  UNUSED_TYPE;
-  return irb_call(irb, "llvm.floor", (LLVMValueRef[]){x[0]}, 1); }
-EMIT(exp) {
-  UNUSED_TYPE;
-  return math_exp(irb, x[0]); }
-EMIT(log) {
-  UNUSED_TYPE;
-  return math_log(irb, x[0]); }
-EMIT(sqrt) {
-  UNUSED_TYPE;
-  return irb_call(irb, "llvm.sqrt", (LLVMValueRef[]){x[0]}, 1); }
+static LLVMValueRef emit_floor(const Irb *irb, DType type, const LLVMValueRef *x) {
+  (void)type;
+  return irb_call(irb, "llvm.floor", (LLVMValueRef[]){x[0]}, 1);
+}
+static LLVMValueRef emit_exp(const Irb *irb, DType type, const LLVMValueRef *x) {
+  (void)type;
+  return math_exp(irb, x[0]);
+}
+static LLVMValueRef emit_log(const Irb *irb, DType type, const LLVMValueRef *x) {
+  (void)type;
+  return math_log(irb, x[0]);
+}
+static LLVMValueRef emit_sqrt(const Irb *irb, DType type, const LLVMValueRef *x) {
+  (void)type;
+  return irb_call(irb, "llvm.sqrt", (LLVMValueRef[]){x[0]}, 1);
+}
 
-EMIT(rsqrt) {
-  UNUSED_TYPE;
+static LLVMValueRef emit_rsqrt(const Irb *irb, DType type, const LLVMValueRef *x) {
+  (void)type;
   LLVMValueRef root = irb_call(irb, "llvm.sqrt", (LLVMValueRef[]){x[0]}, 1);
   return LLVMBuildFDiv(irb->b, irb_float(LLVMTypeOf(root), 1), root, "");
 }
 
-EMIT(tanh) {
-  UNUSED_TYPE;
-  return math_tanh(irb, x[0]); }
-EMIT(sigmoid) {
-  UNUSED_TYPE;
-  return math_sigmoid(irb, x[0]); }
-EMIT(erf) {
-  UNUSED_TYPE;
-  return math_erf(irb, x[0]); }
-EMIT(detach) {
-  UNUSED_TYPE;
-  (void)irb; return x[0]; }
-EMIT(add) { return type == DT_F32 ? LLVMBuildFAdd(irb->b, x[0], x[1], "") : LLVMBuildAdd(irb->b, x[0], x[1], ""); }
-EMIT(sub) { return type == DT_F32 ? LLVMBuildFSub(irb->b, x[0], x[1], "") : LLVMBuildSub(irb->b, x[0], x[1], ""); }
-EMIT(mul) { return type == DT_F32 ? LLVMBuildFMul(irb->b, x[0], x[1], "") : LLVMBuildMul(irb->b, x[0], x[1], ""); }
-EMIT(div) {
-  UNUSED_TYPE;
-  return LLVMBuildFDiv(irb->b, x[0], x[1], ""); }
-EMIT(pow) {
-  UNUSED_TYPE;
-  return math_pow(irb, x[0], x[1]); }
+static LLVMValueRef emit_tanh(const Irb *irb, DType type, const LLVMValueRef *x) {
+  (void)type;
+  return math_tanh(irb, x[0]);
+}
+static LLVMValueRef emit_sigmoid(const Irb *irb, DType type, const LLVMValueRef *x) {
+  (void)type;
+  return math_sigmoid(irb, x[0]);
+}
+static LLVMValueRef emit_erf(const Irb *irb, DType type, const LLVMValueRef *x) {
+  (void)type;
+  return math_erf(irb, x[0]);
+}
+static LLVMValueRef emit_detach(const Irb *irb, DType type, const LLVMValueRef *x) {
+  (void)type;
+  (void)irb;
+  return x[0];
+}
+static LLVMValueRef emit_add(const Irb *irb, DType type, const LLVMValueRef *x) {
+  return type == DT_F32 ? LLVMBuildFAdd(irb->b, x[0], x[1], "") : LLVMBuildAdd(irb->b, x[0], x[1], "");
+}
+static LLVMValueRef emit_sub(const Irb *irb, DType type, const LLVMValueRef *x) {
+  return type == DT_F32 ? LLVMBuildFSub(irb->b, x[0], x[1], "") : LLVMBuildSub(irb->b, x[0], x[1], "");
+}
+static LLVMValueRef emit_mul(const Irb *irb, DType type, const LLVMValueRef *x) {
+  return type == DT_F32 ? LLVMBuildFMul(irb->b, x[0], x[1], "") : LLVMBuildMul(irb->b, x[0], x[1], "");
+}
+static LLVMValueRef emit_div(const Irb *irb, DType type, const LLVMValueRef *x) {
+  (void)type;
+  return LLVMBuildFDiv(irb->b, x[0], x[1], "");
+}
+static LLVMValueRef emit_pow(const Irb *irb, DType type, const LLVMValueRef *x) {
+  (void)type;
+  return math_pow(irb, x[0], x[1]);
+}
 
-EMIT(floordiv) {
+static LLVMValueRef emit_floordiv(const Irb *irb, DType type, const LLVMValueRef *x) {
   if (type != DT_F32) return divide(irb, x[0], x[1]).quotient;
   return irb_call(irb, "llvm.floor", (LLVMValueRef[]){LLVMBuildFDiv(irb->b, x[0], x[1], "")}, 1);
 }
 
-EMIT(mod) {
+static LLVMValueRef emit_mod(const Irb *irb, DType type, const LLVMValueRef *x) {
   if (type != DT_F32) return divide(irb, x[0], x[1]).rest;
   LLVMValueRef times = emit_floordiv(irb, type, x);
   return LLVMBuildFSub(irb->b, x[0], LLVMBuildFMul(irb->b, x[1], times, ""), "");
 }
 
-EMIT(max) { return scalar_max(irb, type, x[0], x[1]); }
-EMIT(min) { return scalar_min(irb, type, x[0], x[1]); }
+static LLVMValueRef emit_max(const Irb *irb, DType type, const LLVMValueRef *x) {
+  return scalar_max(irb, type, x[0], x[1]);
+}
+static LLVMValueRef emit_min(const Irb *irb, DType type, const LLVMValueRef *x) {
+  return scalar_min(irb, type, x[0], x[1]);
+}
 
-EMIT(eq) {
+static LLVMValueRef emit_eq(const Irb *irb, DType type, const LLVMValueRef *x) {
   if (type == DT_F32) return LLVMBuildFCmp(irb->b, LLVMRealOEQ, x[0], x[1], "");
   return LLVMBuildICmp(irb->b, LLVMIntEQ, x[0], x[1], "");
 }
 
-EMIT(ne) {
+static LLVMValueRef emit_ne(const Irb *irb, DType type, const LLVMValueRef *x) {
   if (type == DT_F32) return LLVMBuildFCmp(irb->b, LLVMRealUNE, x[0], x[1], "");
   return LLVMBuildICmp(irb->b, LLVMIntNE, x[0], x[1], "");
 }
 
-EMIT(lt) { return less(irb, type, x[0], x[1]); }
+static LLVMValueRef emit_lt(const Irb *irb, DType type, const LLVMValueRef *x) { return less(irb, type, x[0], x[1]); }
 
-EMIT(le) {
+static LLVMValueRef emit_le(const Irb *irb, DType type, const LLVMValueRef *x) {
   if (type == DT_F32) return LLVMBuildFCmp(irb->b, LLVMRealOLE, x[0], x[1], "");
   return LLVMBuildICmp(irb->b, LLVMIntSLE, x[0], x[1], "");
 }
 
-EMIT(and) {
-  UNUSED_TYPE;
-  return LLVMBuildAnd(irb->b, x[0], x[1], ""); }
-EMIT(or) {
-  UNUSED_TYPE;
-  return LLVMBuildOr(irb->b, x[0], x[1], ""); }
-EMIT(not) {
-  UNUSED_TYPE;
-  return LLVMBuildNot(irb->b, x[0], ""); }
-EMIT(select) {
-  UNUSED_TYPE;
-  return irb_select(irb, x[0], x[1], x[2]); }
+static LLVMValueRef emit_and(const Irb *irb, DType type, const LLVMValueRef *x) {
+  (void)type;
+  return LLVMBuildAnd(irb->b, x[0], x[1], "");
+}
+static LLVMValueRef emit_or(const Irb *irb, DType type, const LLVMValueRef *x) {
+  (void)type;
+  return LLVMBuildOr(irb->b, x[0], x[1], "");
+}
+static LLVMValueRef emit_not(const Irb *irb, DType type, const LLVMValueRef *x) {
+  (void)type;
+  return LLVMBuildNot(irb->b, x[0], "");
+}
+static LLVMValueRef emit_select(const Irb *irb, DType type, const LLVMValueRef *x) {
+  (void)type;
+  return irb_select(irb, x[0], x[1], x[2]);
+}
 
-EMIT(to_f32) {
+static LLVMValueRef emit_to_f32(const Irb *irb, DType type, const LLVMValueRef *x) {
   LLVMTypeRef f32 = irb_like(irb->f32, x[0]);
   if (type == DT_F32) return x[0];
   return type == DT_I32 ? LLVMBuildSIToFP(irb->b, x[0], f32, "") : LLVMBuildUIToFP(irb->b, x[0], f32, "");
 }
 
-// Toward zero; what lies outside i32 goes to its nearest end, NaN to 0. The conversion itself only sees numbers that fit.
-EMIT(to_i32) {
+// Toward zero; what lies outside i32 goes to its nearest end, NaN to 0. The conversion itself only sees numbers that
+// fit.
+static LLVMValueRef emit_to_i32(const Irb *irb, DType type, const LLVMValueRef *x) {
   LLVMTypeRef i32 = irb_like(irb->i32, x[0]), f32 = LLVMTypeOf(x[0]);
   if (type == DT_I32) return x[0];
   if (type != DT_F32) return LLVMBuildZExt(irb->b, x[0], i32, "");

@@ -3,7 +3,8 @@
 //
 // The sweep is first lowered with one plain loop per index (the probe), and the memory accesses are read off that nest:
 //   merge   neighbouring indices become one axis where every access moves evenly over both;
-//   lanes   along the last output axis, or along the reduction where the node's order says so (or, for what has no order,
+//   lanes   along the last output axis, or along the reduction where the node's order says so (or, for what has no
+//   order,
 //           where only that is contiguous);
 //   items   leading output axes, until what is inside costs enough to be worth handing out.
 #include "product.h"
@@ -16,11 +17,11 @@
 typedef struct Probe {
   const Sweep *sweep;
   const Nest *nest;
-  int var[SWEEP_MAX_INDICES];      // of each index; -1 where its extent is 1
-  bool fixed[SWEEP_MAX_INDICES];   // stands where it cannot be merged: a condition, a quotient, a value
-  const Expr **access;             // [n] of memory, and positions
+  int var[SWEEP_MAX_INDICES];     // of each index; -1 where its extent is 1
+  bool fixed[SWEEP_MAX_INDICES];  // stands where it cannot be merged: a condition, a quotient, a value
+  const Expr **access;            // [n] of memory, and positions
   size_t n, capacity;
-  int gathers;                     // accesses that move unevenly, or by more than one element, along the last output index
+  int gathers;  // accesses that move unevenly, or by more than one element, along the last output index
 } Probe;
 
 // ---- the probe ----------------------------------------------------------------------------------------------------
@@ -31,9 +32,12 @@ static Scheme plain_scheme(const Sweep *sweep) {
   Scheme scheme = {.lanes = 1, .block = 1};
   for (int k = 0; k < sweep->n_out + sweep->n_red; k++) {
     if (is_one(sweep->extent[k])) continue;
-    SweepAxis axis = {.n = 1, .index = {k}, .extent = size_of(sweep->extent[k]), .name = sweep->name[k], .period = 1, .block = 1};
-    if (k < sweep->n_out) scheme.out[scheme.n_out++] = axis;
-    else scheme.red[scheme.n_red++] = axis;
+    SweepAxis axis = {
+        .n = 1, .index = {k}, .extent = size_of(sweep->extent[k]), .name = sweep->name[k], .period = 1, .block = 1};
+    if (k < sweep->n_out)
+      scheme.out[scheme.n_out++] = axis;
+    else
+      scheme.red[scheme.n_red++] = axis;
   }
   return scheme;
 }
@@ -96,8 +100,10 @@ static Probe probe(Arena *arena, const Sweep *sweep) {
   p.nest = sweep_build(arena, sweep, &plain, p.var);
   for (size_t k = 0; k < p.nest->n_values; k++) {
     const Value *v = &p.nest->values[k];
-    if (v->kind == VALUE_LOAD || v->kind == VALUE_RANDOM) add_access(arena, &p, v->at);
-    else fix(&p, v->at);
+    if (v->kind == VALUE_LOAD || v->kind == VALUE_RANDOM)
+      add_access(arena, &p, v->at);
+    else
+      fix(&p, v->at);
   }
   add_stores(arena, &p, p.nest->entry);
   count_gathers(&p);
@@ -174,13 +180,22 @@ static bool goes_along_reduction(const Sweep *sweep) {
 
 enum { WIDE_VALUES = 12 };  // values of a nest that still has registers for 64 lanes
 
-// Reductions without gathers work on up to 64 lanes, so that several sums are under way at once.
+static bool has_random(const Probe *p) {
+  for (size_t k = 0; k < p->nest->n_values; k++)
+    if (p->nest->values[k].kind == VALUE_RANDOM) return true;
+  return false;
+}
+
+// Random numbers come in blocks of four: 64 lanes keep 16 blocks together. Reductions without gathers work on up to 64
+// lanes, so that several sums are under way at once.
 static int lanes_of(const Scheme *scheme, const Probe *p) {
   if (scheme->n_out == 0 || scheme->along_reduction) return 1;
   if (p->sweep->kind == SWEEP_SCATTER && scheme->out[scheme->n_out - 1].index[0] < p->sweep->n_ordered) return 1;
   Size extent = scheme->out[scheme->n_out - 1].extent;
   bool reduces = p->sweep->kind == SWEEP_REDUCE || p->sweep->kind == SWEEP_CHUNKS || p->sweep->kind == SWEEP_COMBINE;
-  if (!reduces || p->gathers || p->nest->n_values > WIDE_VALUES || !size_is_const(extent)) return LANES;
+  bool wide = (reduces && size_is_const(extent)) || has_random(p);
+  if (!wide || p->gathers || p->nest->n_values > WIDE_VALUES) return LANES;
+  if (!size_is_const(extent)) return 4 * LANES;
   int lanes = LANES;
   while (lanes < 4 * LANES && 2 * lanes <= extent.scale) lanes *= 2;
   return lanes;
@@ -215,8 +230,8 @@ static int64_t period_of(const Probe *p, int k) {
   return period;
 }
 
-// Small windows become straight-line code, and where they divide exactly, as the gradient of a stride does, each residue of
-// an output index gets its own: what does not divide is then not there at all.
+// Small windows become straight-line code, and where they divide exactly, as the gradient of a stride does, each
+// residue of an output index gets its own: what does not divide is then not there at all.
 static void choose_unrolling(Scheme *scheme, const Probe *p) {
   int64_t points = points_of_reduction(scheme), bodies = 1;
   bool fits = points <= UNROLLED_POINTS && p->nest->n_values <= UNROLLED_VALUES && !scheme->along_reduction;
@@ -235,8 +250,10 @@ static void choose_unrolling(Scheme *scheme, const Probe *p) {
 
 // ---- blocks -------------------------------------------------------------------------------------------------------
 
-// A transposing sweep reads one element of 16 cache lines at a time: the axis along which a read is contiguous is cut into
-// blocks, so that the lines are used up while they are near.
+enum { TURNED_VALUES = 8 };  // of a body that is worth having 16 times
+
+// A transposing sweep reads one element of 16 cache lines at a time: the axis along which a read is contiguous is cut
+// into blocks, so that the lines are used up while they are near.
 static void choose_blocks(Arena *arena, Scheme *scheme, const Probe *p) {
   if (p->sweep->kind != SWEEP_POINTS || scheme->lanes == 1) return;
   const SweepAxis *lane_axis = &scheme->out[scheme->n_out - 1];
@@ -253,6 +270,7 @@ static void choose_blocks(Arena *arena, Scheme *scheme, const Probe *p) {
     axis->block = LANES;
     axis->name = arena_printf(arena, "%s_block", axis->name);
     axis->extent.scale = (axis->extent.scale + LANES - 1) / LANES;
+    scheme->turned = p->nest->n_values <= TURNED_VALUES;
     return;
   }
 }
@@ -264,30 +282,41 @@ static double op_cost(Op op) {
   switch (op) {
     case OP_exp:
     case OP_log:
-    case OP_sigmoid: return 5;
+    case OP_sigmoid:
+      return 5;
     case OP_tanh:
-    case OP_erf: return 8;
-    case OP_pow: return 25;
+    case OP_erf:
+      return 8;
+    case OP_pow:
+      return 25;
     case OP_div:
     case OP_sqrt:
     case OP_rsqrt:
     case OP_floordiv:
-    case OP_mod: return 3;
-    default: return 0.4;
+    case OP_mod:
+      return 3;
+    default:
+      return 0.4;
   }
 }
 
 static double value_cost(const Probe *p, const Value *v) {
   switch (v->kind) {
     case VALUE_CONST:
-    case VALUE_GIVEN: return 0;
-    case VALUE_LOAD: return p->gathers ? 4 : 1;
-    case VALUE_OP: return op_cost(v->op);
-    case VALUE_RANDOM: return 20;
+    case VALUE_GIVEN:
+      return 0;
+    case VALUE_LOAD:
+      return p->gathers ? 4 : 1;
+    case VALUE_OP:
+      return op_cost(v->op);
+    case VALUE_RANDOM:
+      return 20;
     case VALUE_INDEX:
     case VALUE_INSIDE:
-    case VALUE_DIVIDES: return 0.5;
-    case VALUE_RESULT: return 1;
+    case VALUE_DIVIDES:
+      return 0.5;
+    case VALUE_RESULT:
+      return 1;
   }
   return 0;
 }
@@ -313,7 +342,8 @@ static double block_cost(const Probe *p, const Block *block) {
 static double sweep_cost(const Scheme *scheme, const Probe *p) {
   double lanes = scheme->lanes > 1 || scheme->along_reduction ? LANES : 1;
   const int64_t *values = p->sweep->plan->symbol_values;
-  if (scheme->lanes > 1) lanes = fmin(lanes, fmax(1, (double)size_value(scheme->out[scheme->n_out - 1].extent, values)));
+  if (scheme->lanes > 1)
+    lanes = fmin(lanes, fmax(1, (double)size_value(scheme->out[scheme->n_out - 1].extent, values)));
   return block_cost(p, p->nest->entry) / lanes + 1;
 }
 

@@ -31,8 +31,10 @@ static Sweep *add(SweepList *list, const Plan *plan, const Kernel *kernel, Sweep
   Sweep *sweep = &list->items[list->n++];
   *sweep = (Sweep){.kind = kind, .plan = plan, .kernel = kernel};
   const Node *space = graph_node(plan->graph, lower_space(plan, kernel));
-  if (space->op == OP_index) set_indices(sweep, space->index, 0);
-  else set_shape(sweep, &space->shape);
+  if (space->op == OP_index)
+    set_indices(sweep, space->index, 0);
+  else
+    set_shape(sweep, &space->shape);
   return sweep;
 }
 
@@ -66,11 +68,16 @@ static void add_scatter(SweepList *list, const Plan *plan, const Kernel *kernel)
 int sweep_list(Arena *arena, const Plan *plan, const Kernel *kernel, Sweep **sweeps) {
   SweepList list = {.arena = arena};
   const Node *root = kernel->root == NODE_NONE ? NULL : graph_node(plan->graph, kernel->root);
-  if (!root || root->op == OP_gather) add(&list, plan, kernel, SWEEP_POINTS);
-  else if (root->op == OP_index) add_reduction(&list, plan, kernel);
-  else if (root->op == OP_concat) add_concat(&list, plan, kernel);
-  else if (root->op == OP_scatter_add) add_scatter(&list, plan, kernel);
-  else dlc_bug("kernel %s has a %s as its root", kernel->name, op_info(root->op)->name);
+  if (!root || root->op == OP_gather)
+    add(&list, plan, kernel, SWEEP_POINTS);
+  else if (root->op == OP_index)
+    add_reduction(&list, plan, kernel);
+  else if (root->op == OP_concat)
+    add_concat(&list, plan, kernel);
+  else if (root->op == OP_scatter_add)
+    add_scatter(&list, plan, kernel);
+  else
+    dlc_bug("kernel %s has a %s as its root", kernel->name, op_info(root->op)->name);
   for (int k = 0; k < kernel->n_outputs; k++)
     if (lower_output_source(plan, kernel, kernel->outputs[k]) != kernel->outputs[k])
       add(&list, plan, kernel, SWEEP_BORDER)->part = k;

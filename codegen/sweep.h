@@ -1,6 +1,6 @@
-// One sweep over a box of points: what becomes one launch. A kernel is one sweep, or several where one pass over its points
-// cannot do it: chunked sums (chunks, then their combination), concat (one per operand), scatter_add (clear, then add), the
-// zeros around a padded output.
+// One sweep over a box of points: what becomes one launch. A kernel is one sweep, or several where one pass over its
+// points cannot do it: chunked sums (chunks, then their combination), concat (one per operand), scatter_add (clear,
+// then add), the zeros around a padded output.
 #pragma once
 #include "lower.h"
 
@@ -22,7 +22,7 @@ typedef struct Sweep {
   const Plan *plan;
   const Kernel *kernel;
   int n_out, n_red;
-  Dim extent[SWEEP_MAX_INDICES];        // outputs first
+  Dim extent[SWEEP_MAX_INDICES];  // outputs first
   const char *name[SWEEP_MAX_INDICES];
   int n_ordered;
   int part;
@@ -36,7 +36,7 @@ typedef struct SweepAxis {
   Size extent;
   const char *name;
   int64_t period;  // > 1: of one index, which is position * period + residue; every residue has code of its own
-  int64_t block;   // > 1: its loop is over blocks of so many; those of a block come one after the other inside the lanes
+  int64_t block;  // > 1: its loop is over blocks of so many; those of a block come one after the other inside the lanes
 } SweepAxis;
 
 // The loops chosen for a sweep. They decide speed, never bits: what a sum's order fixes is taken from the node.
@@ -46,6 +46,7 @@ typedef struct Scheme {
   int lanes;             // along the last output axis; 1: scalar code
   bool along_reduction;  // or: 16 lanes along the last reduced axis
   bool unrolled;         // the reduction is straight-line code
+  bool turned;           // blocks of an axis are turned in registers
   int n_parallel;        // leading output axes that make up the work items
   int64_t block;         // their points in an item
   int64_t lane_chunk;    // elements of the last output axis in an item; 0: all
@@ -57,14 +58,14 @@ int sweep_list(Arena *arena, const Plan *plan, const Kernel *kernel, Sweep **swe
 // NULL where the sweep has no points.
 Nest *sweep_nest(Arena *arena, const Sweep *sweep);
 
-// What follows a micro-kernel's sum at one vector of points: the outputs' stores, with the sum as VALUE_GIVEN, the output
-// indices as given variables vars[n_out], and `lanes` lanes along the last of them, `live` of them inside.
+// What follows a micro-kernel's sum at one vector of points: the outputs' stores, with the sum as VALUE_GIVEN, the
+// output indices as given variables vars[n_out], and `lanes` lanes along the last of them, `live` of them inside.
 Nest *sweep_given(Arena *arena, const Sweep *sweep, int lanes, int live, int *vars);
 
 // ---- inside: what the files of sweeps share ------------------------------------------------------------------------
 
-// The nest of a sweep by points, with these loops. vars: NULL, or [n_out + n_red] where the variables of axes of one index
-// are noted.
+// The nest of a sweep by points, with these loops. vars: NULL, or [n_out + n_red] where the variables of axes of one
+// index are noted.
 Nest *sweep_build(Arena *arena, const Sweep *sweep, const Scheme *scheme, int *vars);
 Nest *border_build(Arena *arena, const Sweep *sweep);
 Scheme scheme_choose(Arena *arena, const Sweep *sweep);
@@ -75,6 +76,6 @@ typedef struct SweepPiece {
   const Expr *from, *to;
   int lanes, live;
 } SweepPiece;
-// Whole vectors from `from` on, then what is left: of a constant extent halves of the width down to 16 lanes and one partial
-// vector (of `lanes` lanes where `fixed`), of a symbolic one single elements. Returns the number of pieces.
+// Whole vectors from `from` on, then what is left: of a constant extent halves of the width down to 16 lanes and one
+// partial vector (of `lanes` lanes where `fixed`), of a symbolic one single elements. Returns the number of pieces.
 int sweep_pieces(ExprPool *pool, Size extent, int lanes, bool fixed, const Expr *from, SweepPiece *pieces);

@@ -35,7 +35,7 @@ static void set_axis(Build *b, const SweepAxis *axis, const Expr *position) {
 
 static void open_axis(Build *b, const SweepAxis *axis, const Expr *from, const Expr *to, const Expr *limit) {
   int var = nest_var(b->nest, axis->name, axis->extent);
-  nest_open_loop(b->nest, &(Loop){var, from, to, limit, 1, 1, 1});
+  nest_open_for(b->nest, var, from, to, limit);
   if (b->vars) b->vars[axis->index[0]] = var;
   set_axis(b, axis, expr_var(&b->nest->pool, var));
 }
@@ -52,7 +52,9 @@ static void close_blocks(Build *b, int n) {
 
 static void open_piece(Build *b, const SweepAxis *axis, const SweepPiece *piece, const Expr *limit) {
   int var = nest_var(b->nest, axis->name, axis->extent);
-  nest_open_loop(b->nest, &(Loop){var, piece->from, piece->to, limit, piece->lanes, piece->lanes, piece->live});
+  Loop loop = {.var = var, .from = piece->from, .to = piece->to, .limit = limit, .live = piece->live};
+  loop.step = loop.lanes = piece->lanes;
+  nest_open_loop(b->nest, &loop);
   set_axis(b, axis, expr_var(&b->nest->pool, var));
 }
 
@@ -134,7 +136,8 @@ static void update(Build *b, int acc, const Expr *lane) {
   Combine combine = root_of(b)->index->combine;
   ValueId counts = VALUE_NONE;
   Body body = lower_root_body(&b->lower, b->index, takes_extreme(combine) ? &counts : NULL);
-  Stmt stmt = {.slot = acc, .value = body.value, .factor = body.factor, .guard = counts, .at = lane, .lane = lane != NULL};
+  Stmt stmt = {
+      .slot = acc, .value = body.value, .factor = body.factor, .guard = counts, .at = lane, .lane = lane != NULL};
   if (finds_position(combine)) stmt.at = reduced_position(b);
   nest_update(b->nest, &stmt);
 }
@@ -193,10 +196,14 @@ static void reduce_loop(Build *b, int k, int acc) {
 static void reduce_axes(Build *b, int k, int acc) {
   int opened = 0;
   bool counts = open_decided(b, &opened), last = k == b->scheme->n_red - 1;
-  if (counts && k == b->scheme->n_red) update(b, acc, NULL);
-  else if (counts && last && b->scheme->along_reduction) reduce_lanes(b, acc);
-  else if (counts && b->scheme->unrolled) reduce_unrolled(b, k, acc);
-  else if (counts) reduce_loop(b, k, acc);
+  if (counts && k == b->scheme->n_red)
+    update(b, acc, NULL);
+  else if (counts && last && b->scheme->along_reduction)
+    reduce_lanes(b, acc);
+  else if (counts && b->scheme->unrolled)
+    reduce_unrolled(b, k, acc);
+  else if (counts)
+    reduce_loop(b, k, acc);
   close_blocks(b, opened);
 }
 
@@ -217,10 +224,11 @@ static ValueId combine(Build *b) {
   Size stride[IR_MAX_RANK], elements = shape_strides(&root->shape, stride);
   ExprPool *pool = &b->nest->pool;
   Size first = size_of(root->index->extent[root->index->n_out]);
-  const Expr *chunks = expr_div(pool, expr_offset(pool, expr_size(pool, first), b->sweep->chunk - 1), size_const(b->sweep->chunk));
+  const Expr *chunks =
+      expr_div(pool, expr_offset(pool, expr_size(pool, first), b->sweep->chunk - 1), size_const(b->sweep->chunk));
   int acc = nest_start(b->nest, (Acc){root->index->combine, DT_F32, b->nest->lanes, false});
   int var = nest_unbounded_var(b->nest, "chunk");
-  nest_open_loop(b->nest, &(Loop){var, number(b, 0), chunks, NULL, 1, 1, 1});
+  nest_open_for(b->nest, var, number(b, 0), chunks, NULL);
   const Expr *at = expr_add(pool, expr_scale(pool, expr_var(pool, var), elements),
                             lower_linear(b->nest, &root->shape, b->lower.point));
   ValueId value = nest_load(b->nest, lower_scratch_slot(b->sweep->kernel), at, VALUE_NONE);
@@ -246,7 +254,8 @@ static void copy_part(Build *b) {
   const Node *root = root_of(b);
   const Expr *at[IR_MAX_RANK], *start = number(b, 0);
   for (int k = 0; k < b->sweep->part; k++)
-    start = expr_add(&b->nest->pool, start, expr_size(&b->nest->pool, size_of(graph_node(g, root->in[k])->shape.dim[root->axis])));
+    start = expr_add(&b->nest->pool, start,
+                     expr_size(&b->nest->pool, size_of(graph_node(g, root->in[k])->shape.dim[root->axis])));
   for (int d = 0; d < root->shape.rank; d++) at[d] = b->index[d];
   at[root->axis] = expr_add(&b->nest->pool, at[root->axis], start);
   ValueId value = lower_value(&b->lower, root->in[b->sweep->part], b->index, VALUE_NONE);
@@ -279,14 +288,24 @@ static void at_point(Build *b) {
   for (int k = 0; k < b->sweep->n_out; k++) b->lower.point[k] = b->index[k];
   b->lower.root_value = VALUE_NONE;
   switch (b->sweep->kind) {
-    case SWEEP_REDUCE: b->lower.root_value = reduce(b); break;
-    case SWEEP_COMBINE: b->lower.root_value = combine(b); break;
-    case SWEEP_POINTS: break;
-    case SWEEP_CHUNKS: return store_chunk(b, reduce(b));
-    case SWEEP_PART: return copy_part(b);
-    case SWEEP_CLEAR: return clear(b);
-    case SWEEP_SCATTER: return scatter(b);
-    case SWEEP_BORDER: dlc_bug("a border is not swept by points");
+    case SWEEP_REDUCE:
+      b->lower.root_value = reduce(b);
+      break;
+    case SWEEP_COMBINE:
+      b->lower.root_value = combine(b);
+      break;
+    case SWEEP_POINTS:
+      break;
+    case SWEEP_CHUNKS:
+      return store_chunk(b, reduce(b));
+    case SWEEP_PART:
+      return copy_part(b);
+    case SWEEP_CLEAR:
+      return clear(b);
+    case SWEEP_SCATTER:
+      return scatter(b);
+    case SWEEP_BORDER:
+      dlc_bug("a border is not swept by points");
   }
   store_outputs(b);
 }
@@ -305,7 +324,9 @@ static void sweep_blocks_inside(Build *b, int k) {
   Size extent = size_of(b->sweep->extent[axis->index[0]]);
   const Expr *from = expr_scale(&b->nest->pool, number_of_block, size_const(axis->block));
   int var = nest_var(b->nest, b->sweep->name[axis->index[0]], extent);
-  Loop loop = {var, from, expr_offset(&b->nest->pool, from, axis->block), expr_size(&b->nest->pool, extent), 1, 1, 1};
+  const Expr *to = expr_offset(&b->nest->pool, from, axis->block), *limit = expr_size(&b->nest->pool, extent);
+  Loop loop = {.var = var, .from = from, .to = to, .limit = limit, .step = 1, .lanes = 1, .live = 1};
+  loop.turned = b->scheme->turned;
   nest_open_loop(b->nest, &loop);
   b->index[axis->index[0]] = expr_var(&b->nest->pool, var);
   sweep_blocks_inside(b, k + 1);
@@ -386,7 +407,7 @@ static void sweep_blocks(Build *b) {
   const Expr *from = expr_scale(pool, expr_var(pool, b->nest->begin), block);
   const Expr *to = expr_scale(pool, expr_var(pool, b->nest->end), block);
   int var = nest_var(b->nest, parallel_name(b), points);
-  nest_open_loop(b->nest, &(Loop){var, from, to, b->scheme->block > 1 ? expr_size(pool, points) : NULL, 1, 1, 1});
+  nest_open_for(b->nest, var, from, to, b->scheme->block > 1 ? expr_size(pool, points) : NULL);
   set_parallel(b, expr_var(pool, var));
   sweep_axes(b, b->scheme->n_parallel);
   nest_close(b->nest);
@@ -432,11 +453,12 @@ static void sweep_parts(Build *b) {
   Size points = parallel_points(b->scheme);
   int64_t parts = lane_parts(b->scheme);
   int var = nest_unbounded_var(b->nest, "item");
-  nest_open_loop(b->nest, &(Loop){var, expr_var(pool, b->nest->begin), expr_var(pool, b->nest->end), NULL, 1, 1, 1});
+  nest_open_for(b->nest, var, expr_var(pool, b->nest->begin), expr_var(pool, b->nest->end), NULL);
   const Expr *rest = expr_var(pool, var);
   if (b->scheme->lane_chunk > 0) {
-    set_lane_part(b, parts ? expr_mod(pool, rest, size_const(parts)) : rest);
-    rest = parts ? expr_div(pool, rest, size_const(parts)) : number(b, 0);
+    bool alone = b->sweep->kind != SWEEP_CHUNKS && size_equal(points, size_const(1));
+    set_lane_part(b, alone ? rest : expr_mod(pool, rest, size_const(parts)));
+    rest = alone ? number(b, 0) : expr_div(pool, rest, size_const(parts));
   }
   if (b->sweep->kind == SWEEP_CHUNKS) {
     b->chunk = expr_div(pool, rest, points);
@@ -457,8 +479,10 @@ Nest *sweep_build(Arena *arena, const Sweep *sweep, const Scheme *scheme, int *v
   b.lower = (Lower){.plan = sweep->plan, .kernel = sweep->kernel, .nest = nest, .root_value = VALUE_NONE};
   b.lane_from = expr_const(&nest->pool, 0);
   for (int k = 0; k < sweep->n_out + sweep->n_red; k++) b.index[k] = expr_const(&nest->pool, 0);
-  if (sweep->kind == SWEEP_CHUNKS || scheme->lane_chunk > 0) sweep_parts(&b);
-  else sweep_blocks(&b);
+  if (sweep->kind == SWEEP_CHUNKS || scheme->lane_chunk > 0)
+    sweep_parts(&b);
+  else
+    sweep_blocks(&b);
   nest->item_cost = scheme->item_cost;
   return nest;
 }

@@ -1,5 +1,5 @@
-// Which CPU to compile for. On exit of codegen_target: a CPU that LLVM knows by that name, and where code is to run here, one
-// whose instructions this machine has.
+// Which CPU to compile for. On exit of codegen_target: a CPU that LLVM knows by that name, and where code is to run
+// here, one whose instructions this machine has.
 #include "target.h"
 
 #include <llvm-c/Core.h>
@@ -8,7 +8,8 @@
 #include <string.h>
 
 static void start_llvm(void) {
-  if (LLVMInitializeNativeTarget() || LLVMInitializeNativeAsmPrinter()) dlc_bug("LLVM has no code generator for this machine");
+  if (LLVMInitializeNativeTarget() || LLVMInitializeNativeAsmPrinter())
+    dlc_bug("LLVM has no code generator for this machine");
 }
 
 void target_start(void) {
@@ -95,8 +96,10 @@ static bool report_unknown(DiagSink *sink, const char *name) {
 
 static bool report_unable(DiagSink *sink, const char *name, const Host *host) {
   Diag *diag = diag_error(sink, DIAG_E0603, SPAN_NONE, "this machine cannot run code for '%s'", name);
-  if (host->is_x86) diag_line(sink, diag, DIAG_NOTE, "it is a %s, of level x86-64-v%d", host->cpu, host->level);
-  else diag_line(sink, diag, DIAG_NOTE, "it is a %s", host->triple);
+  if (host->is_x86)
+    diag_line(sink, diag, DIAG_NOTE, "it is a %s, of level x86-64-v%d", host->cpu, host->level);
+  else
+    diag_line(sink, diag, DIAG_NOTE, "it is a %s", host->triple);
   diag_line(sink, diag, DIAG_HELP, "use '--cpu native'");
   return false;
 }

@@ -1,7 +1,7 @@
-// Mathematical functions as polynomials. The minimax coefficients are from Remez exchange (W. Fraser, "A survey of methods
-// of computing minimax and near-minimax polynomial approximations", J. ACM 1965), rounded to float; the errors stated are
-// those of the polynomials, relative to the function. Argument reduction as in W. Cody and W. Waite, "Software Manual for
-// the Elementary Functions", 1980. tests/unit/test_math.c measures the whole.
+// Mathematical functions as polynomials. The minimax coefficients are from Remez exchange (W. Fraser, "A survey of
+// methods of computing minimax and near-minimax polynomial approximations", J. ACM 1965), rounded to float; the errors
+// stated are those of the polynomials, relative to the function. Argument reduction as in W. Cody and W. Waite,
+// "Software Manual for the Elementary Functions", 1980. tests/unit/test_math.c measures the whole.
 #include "vmath.h"
 
 #include <math.h>
@@ -36,7 +36,7 @@ static LLVMValueRef polynomial(const Irb *irb, LLVMValueRef x, const float *coef
   return sum;
 }
 
-#define POLYNOMIAL(irb, x, coef) polynomial(irb, x, coef, (int)(sizeof(coef) / sizeof *(coef)))
+#define COUNT(array) (int)(sizeof(array) / sizeof *(array))
 
 // 2^n as a float, n in -126..127.
 static LLVMValueRef power_of_two(const Irb *irb, LLVMValueRef n) {
@@ -49,9 +49,9 @@ static LLVMValueRef power_of_two(const Irb *irb, LLVMValueRef n) {
 // (e^r - 1 - r) / r^2 on |r| <= 0.35, error of e^r 3.3e-9.
 static const float exp_coef[] = {0x1.fffffcp-2f, 0x1.55548ap-3f, 0x1.555916p-5f, 0x1.123fc6p-7f, 0x1.6a1a72p-10f};
 
-// x = n ln 2 + r, n whole: e^x = 2^n e^r. n comes from adding 1.5 * 2^23, which leaves it in the low bits. 2^n is applied in
-// two halves, each a normal number, so that only the last product rounds to a denormal or overflows. The first part of r is
-// exact, the second and what 1 + r rounds off are carried along: half an ulp and little more.
+// x = n ln 2 + r, n whole: e^x = 2^n e^r. n comes from adding 1.5 * 2^23, which leaves it in the low bits. 2^n is
+// applied in two halves, each a normal number, so that only the last product rounds to a denormal or overflows. The
+// first part of r is exact, the second and what 1 + r rounds off are carried along: half an ulp and little more.
 LLVMValueRef math_exp(const Irb *irb, LLVMValueRef x) {
   const double magic = 0x1.8p23, ln2 = 0x1.62e43p-1, ln2_rest = -0x1.05c61p-29;
   x = clamp(irb, x, -110, 90);
@@ -59,7 +59,8 @@ LLVMValueRef math_exp(const Irb *irb, LLVMValueRef x) {
   LLVMValueRef whole = sub(irb, shifted, like(x, magic));
   LLVMValueRef r = irb_fma(irb, whole, like(x, -ln2), x), tail = mul(irb, whole, like(x, -ln2_rest));
   LLVMValueRef whole_r = add(irb, r, tail);
-  LLVMValueRef curve = irb_fma(irb, mul(irb, whole_r, whole_r), POLYNOMIAL(irb, whole_r, exp_coef), tail);
+  LLVMValueRef curve =
+      irb_fma(irb, mul(irb, whole_r, whole_r), polynomial(irb, whole_r, exp_coef, COUNT(exp_coef)), tail);
   LLVMValueRef one_r = add(irb, r, like(x, 1)), lost = sub(irb, r, sub(irb, one_r, like(x, 1)));
   LLVMValueRef power = add(irb, one_r, add(irb, lost, curve));
   LLVMValueRef magic_bits = irb_bits(irb, like(x, magic), irb->i32);
@@ -92,13 +93,14 @@ static Split split(const Irb *irb, LLVMValueRef x) {
   return (Split){LLVMBuildSIToFP(irb->b, exponent, LLVMTypeOf(x), ""), sub(irb, mantissa, like(x, 1))};
 }
 
-// exponent ln 2 + log(1 + f). The first part of ln 2 has 16 bits, so its product is exact, and the sum with f is carried with
-// what it rounded off (T. Dekker, "A floating-point technique for extending the available precision", 1971).
+// exponent ln 2 + log(1 + f). The first part of ln 2 has 16 bits, so its product is exact, and the sum with f is
+// carried with what it rounded off (T. Dekker, "A floating-point technique for extending the available precision",
+// 1971).
 LLVMValueRef math_log(const Irb *irb, LLVMValueRef x) {
   const double ln2 = 0x1.62e4p-1, ln2_rest = 0x1.7f7d1cp-20;
   Split s = split(irb, x);
   LLVMValueRef f = s.fraction, square = mul(irb, f, f);
-  LLVMValueRef curve = mul(irb, square, POLYNOMIAL(irb, f, log_coef));
+  LLVMValueRef curve = mul(irb, square, polynomial(irb, f, log_coef, COUNT(log_coef)));
   LLVMValueRef base = mul(irb, s.exponent, like(x, ln2)), sum = add(irb, base, f);
   LLVMValueRef lost = sub(irb, f, sub(irb, sum, base));
   LLVMValueRef small = add(irb, lost, irb_fma(irb, s.exponent, like(x, ln2_rest), curve));
@@ -116,7 +118,7 @@ static const float tanh_coef[] = {-0x1.555548p-2f, 0x1.110c72p-3f, -0x1.b90948p-
 // An odd polynomial near 0, then 1 - 2 / (e^2|x| + 1), which is 1 to the last bit from |x| = 10 on.
 LLVMValueRef math_tanh(const Irb *irb, LLVMValueRef x) {
   LLVMValueRef size = absolute(irb, x), s = mul(irb, x, x);
-  LLVMValueRef near = irb_fma(irb, mul(irb, size, s), POLYNOMIAL(irb, s, tanh_coef), size);
+  LLVMValueRef near = irb_fma(irb, mul(irb, size, s), polynomial(irb, s, tanh_coef, COUNT(tanh_coef)), size);
   LLVMValueRef limited = irb_select(irb, compare(irb, LLVMRealOGT, size, 10), like(x, 10), size);
   LLVMValueRef power = math_exp(irb, add(irb, limited, limited));
   LLVMValueRef part = LLVMBuildFDiv(irb->b, like(x, 2), add(irb, power, like(x, 1)), "");
@@ -124,8 +126,8 @@ LLVMValueRef math_tanh(const Irb *irb, LLVMValueRef x) {
   return with_sign(irb, irb_select(irb, compare(irb, LLVMRealOLT, size, 0.5625), near, far), x);
 }
 
-// 1 / (1 + e^-x), below 0 as e^x / (1 + e^x): no overflow, and denormal results come out. The quotient is corrected once for
-// its own rounding and for what 1 + power rounds off.
+// 1 / (1 + e^-x), below 0 as e^x / (1 + e^x): no overflow, and denormal results come out. The quotient is corrected
+// once for its own rounding and for what 1 + power rounds off.
 LLVMValueRef math_sigmoid(const Irb *irb, LLVMValueRef x) {
   LLVMValueRef one = like(x, 1), power = math_exp(irb, LLVMBuildFNeg(irb->b, absolute(irb, x), ""));
   LLVMValueRef top = irb_select(irb, compare(irb, LLVMRealOLT, x, 0), power, one);
@@ -137,16 +139,16 @@ LLVMValueRef math_sigmoid(const Irb *irb, LLVMValueRef x) {
 }
 
 // erf(x) / x - 1 in s = x^2, |x| <= 0.9375, error 5.1e-10; log(1 - erf(t)) on 0.92..4, error of erf 4.6e-11.
-static const float erf_near[] = {0x1.06eba8p-3f, -0x1.812742p-2f, 0x1.ce2df4p-4f, -0x1.b80cb4p-6f,
+static const float erf_near[] = {0x1.06eba8p-3f, -0x1.812742p-2f,  0x1.ce2df4p-4f, -0x1.b80cb4p-6f,
                                  0x1.54b5e4p-8f, -0x1.a99ef8p-11f, 0x1.5ac334p-14f};
-static const float erf_far[] = {0x1.6e5654p-13f, -0x1.2127e4p0f,  -0x1.44460cp-1f, -0x1.bb83e2p-4f,
+static const float erf_far[] = {0x1.6e5654p-13f, -0x1.2127e4p0f, -0x1.44460cp-1f, -0x1.bb83e2p-4f,
                                 0x1.9b8e78p-6f,  -0x1.115acp-8f, 0x1.c790eap-12f, -0x1.61ea2ep-16f};
 
 LLVMValueRef math_erf(const Irb *irb, LLVMValueRef x) {
   LLVMValueRef size = absolute(irb, x), s = mul(irb, x, x);
-  LLVMValueRef near = irb_fma(irb, x, POLYNOMIAL(irb, s, erf_near), x);
+  LLVMValueRef near = irb_fma(irb, x, polynomial(irb, s, erf_near, COUNT(erf_near)), x);
   LLVMValueRef limited = irb_select(irb, compare(irb, LLVMRealOGT, size, 4), like(x, 4), size);
-  LLVMValueRef left = math_exp(irb, POLYNOMIAL(irb, limited, erf_far));
+  LLVMValueRef left = math_exp(irb, polynomial(irb, limited, erf_far, COUNT(erf_far)));
   LLVMValueRef far = with_sign(irb, sub(irb, like(x, 1), left), x);
   return irb_select(irb, compare(irb, LLVMRealOLT, size, 0.9296875), near, far);
 }
@@ -157,12 +159,13 @@ LLVMValueRef math_erf(const Irb *irb, LLVMValueRef x) {
 
 static LLVMValueRef longs(const Irb *irb, LLVMValueRef x, int64_t n) { return irb_int(irb_like(irb->i64, x), n); }
 
-// log2 of a positive double: the exponent, and (2 / ln 2) atanh((m - 1) / (m + 1)) of the mantissa by its series, |z| < 0.172.
+// log2 of a positive double: the exponent, and (2 / ln 2) atanh((m - 1) / (m + 1)) of the mantissa by its series, |z| <
+// 0.172.
 static LLVMValueRef log2_double(const Irb *irb, LLVMValueRef x) {
   const int64_t sqrt_half = 0x3fe6a09e667f3bcd;
   LLVMValueRef above = LLVMBuildSub(irb->b, irb_bits(irb, x, irb->i64), longs(irb, x, sqrt_half), "");
-  LLVMValueRef exponent = LLVMBuildTrunc(irb->b, LLVMBuildAShr(irb->b, above, longs(irb, x, 52), ""),
-                                         irb_like(irb->i32, x), "");
+  LLVMValueRef exponent =
+      LLVMBuildTrunc(irb->b, LLVMBuildAShr(irb->b, above, longs(irb, x, 52), ""), irb_like(irb->i32, x), "");
   LLVMValueRef m = LLVMBuildAnd(irb->b, above, longs(irb, x, 0xfffffffffffff), "");
   m = irb_bits(irb, LLVMBuildAdd(irb->b, m, longs(irb, x, sqrt_half), ""), irb->f64);
   LLVMValueRef z = LLVMBuildFDiv(irb->b, sub(irb, m, like(m, 1)), add(irb, m, like(m, 1)), "");
@@ -207,7 +210,8 @@ LLVMValueRef math_pow(const Irb *irb, LLVMValueRef a, LLVMValueRef b) {
   LLVMValueRef half_fraction = LLVMBuildFCmp(irb->b, LLVMRealONE, irb_call(irb, "llvm.floor", &half, 1), half, "");
   LLVMValueRef is_odd = LLVMBuildAnd(irb->b, is_whole, half_fraction, "");
   result = with_sign(irb, result, irb_select(irb, is_odd, a, one));
-  LLVMValueRef negative = LLVMBuildAnd(irb->b, compare(irb, LLVMRealOLT, a, 0), compare(irb, LLVMRealOGT, a, -INFINITY), "");
+  LLVMValueRef negative =
+      LLVMBuildAnd(irb->b, compare(irb, LLVMRealOLT, a, 0), compare(irb, LLVMRealOGT, a, -INFINITY), "");
   LLVMValueRef no_power = LLVMBuildAnd(irb->b, negative, LLVMBuildNot(irb->b, is_whole, ""), "");
   result = irb_select(irb, no_power, like(a, NAN), result);
   LLVMValueRef endless = compare(irb, LLVMRealOEQ, absolute(irb, b), INFINITY);

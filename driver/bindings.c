@@ -91,10 +91,20 @@ static bool read_one(Session *session, const DlcTensor *input, const NamedFile *
   return false;
 }
 
+static bool given_once(Session *session, const NamedFiles *files, const NamedFile *file) {
+  for (const NamedFile *earlier = files->items; earlier < file; earlier++) {
+    if (!file->name || !earlier->name || strcmp(earlier->name, file->name) != 0) continue;
+    diag_error(session->sink, DIAG_E0450, SPAN_NONE, "input '%s' is given twice", file->name);
+    return false;
+  }
+  return true;
+}
+
 bool bindings_read(Session *session, const DlcTensor *inputs, int n_inputs, const char *text, NpyArray *arrays,
                    int64_t *rows) {
   NamedFiles files = bindings_parse(session->arena, text ? text : "");
   for (int k = 0; k < files.n_items; k++) {
+    if (!given_once(session, &files, &files.items[k])) return false;
     if (is_input(inputs, n_inputs, &files.items[k])) continue;
     const char *name = files.items[k].name;
     Diag *diag = name ? diag_error(session->sink, DIAG_E0450, SPAN_NONE, "the model has no input '%s'", name)

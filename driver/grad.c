@@ -53,8 +53,9 @@ static bool check_labels(const GradRun *g) {
     const char *name = g->runner->step->inputs[k].name;
     int64_t classes = labels_classes(g->unit->lowered->graph, name), label;
     if (!classes || labels_fit(array->data, array->type, array->count, classes, &label)) continue;
-    diag_error(g->session->sink, DIAG_E0405, SPAN_NONE, "label %lld in '%s' is outside the model's %lld classes, 0 to %lld",
-               (long long)label, name, (long long)classes, (long long)classes - 1);
+    diag_error(g->session->sink, DIAG_E0405, SPAN_NONE,
+               "label %lld in '%s' is outside the model's %lld classes, 0 to %lld", (long long)label, name,
+               (long long)classes, (long long)classes - 1);
     return false;
   }
   return true;

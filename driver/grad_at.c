@@ -87,6 +87,9 @@ static Point *find_point(const AtRun *run, const char *name) {
   return NULL;
 }
 
+// The cotangents are inputs of their own ("cotangent", "cotangent.NAME"), always ones here.
+static bool is_cotangent(const char *name) { return !strncmp(name, "cotangent", 9) && (!name[9] || name[9] == '.'); }
+
 // Every input has a point of its shape; every point belongs to an input. The batch symbol stands for 1.
 static bool check_points(AtRun *run) {
   Session *s = run->p->session;
@@ -94,7 +97,7 @@ static bool check_points(AtRun *run) {
   int used = 0;
   for (size_t k = 0; k < g->n_nodes; k++) {
     const Node *node = &g->nodes[k];
-    if (node->op != OP_input || !strcmp(node->name, "cotangent")) continue;
+    if (node->op != OP_input || is_cotangent(node->name)) continue;
     const Point *point = find_point(run, node->name);
     const int64_t ones[IR_MAX_SYMBOLS] = {1, 1, 1, 1};
     if (!point) {
@@ -143,7 +146,7 @@ static bool source(void *state, const Node *node, double *data, int64_t count) {
 static EvalTensor *evaluate(AtRun *run, const Graph *g) {
   static const int64_t ones[IR_MAX_SYMBOLS] = {1, 1, 1, 1};
   Session *s = run->p->session;
-  EvalEnv env = {.symbol_values = ones, .source = source, .state = run, .seed = run->p->seed};
+  EvalEnv env = {.symbol_values = ones, .source = source, .state = run, .seed = run->p->seed, .all = true};
   EvalTensor *values = arena_array(s->arena, g->n_nodes, sizeof *values);
   const char *why;
   if (graph_eval(g, &env, s->arena, values, &why)) return values;
@@ -271,9 +274,9 @@ static bool show_input(AtRun *run, const EvalTensor *values, const Node *node, N
 static bool show_named(AtRun *run, const EvalTensor *values, const char *name, NodeId id) {
   EvalTensor slope = {0};
   if (values[id].type != DT_F32 || graph_node(run->lowered->graph, id)->op == OP_input) return true;
-  run->cut_name = name;
+  run->cut_name = arena_printf(run->p->session->arena, "%s at %d", name, (int)id);  // no input has such a name
   run->cut = &values[id];
-  bool done = gradient(run, cut_graph(run, id, name), name, &slope);
+  bool done = gradient(run, cut_graph(run, id, run->cut_name), run->cut_name, &slope);
   run->cut_name = NULL;
   if (done) print_line(run, name, &values[id], &slope);
   return done;
@@ -285,13 +288,13 @@ static bool show_all(AtRun *run) {
   if (!values) return false;
   for (size_t k = 0; k < g->n_nodes; k++) {
     const Node *node = &g->nodes[k];
-    bool shown = node->op == OP_input && node->type == DT_F32 && strcmp(node->name, "cotangent") != 0;
+    bool shown = node->op == OP_input && node->type == DT_F32 && !is_cotangent(node->name);
     if (shown && !show_input(run, values, node, (NodeId)k)) return false;
   }
   for (int k = 0; k < run->lowered->n_named; k++)
     if (!show_named(run, values, run->lowered->names[k], run->lowered->named[k])) return false;
   for (size_t k = 0; k < g->n_outputs; k++)
-    if (g->outputs[k].kind == OUT_RESULT) print_line(run, run->p->model_name, &values[g->outputs[k].value], NULL);
+    if (g->outputs[k].kind == OUT_RESULT) print_line(run, g->outputs[k].name, &values[g->outputs[k].value], NULL);
   return true;
 }
 

@@ -28,7 +28,8 @@ static int64_t classes_in(const Node *node, int operand) {
 }
 
 int64_t labels_classes(const Graph *graph, const char *input) {
-  bool *holds = arena_array(graph->arena, graph->n_nodes, sizeof *holds);  // the input's values, perhaps in another shape
+  bool *holds =
+      arena_array(graph->arena, graph->n_nodes, sizeof *holds);  // the input's values, perhaps in another shape
   int64_t classes = 0;
   for (size_t k = 0; k < graph->n_nodes; k++) {
     const Node *node = &graph->nodes[k];

@@ -260,12 +260,12 @@ _Noreturn void lexer_fatal(Lexer *lexer, const char *message) {
 
 void *lexer_alloc_bytes(Lexer *lexer, size_t bytes) { return arena_alloc(lexer->arena, bytes); }
 
-// Scans buffer[skip..length]. flex wants two NULs behind the text and may write into it.
-static void scan(Lexer *lexer, size_t skip, size_t length) {
+// Scans buffer[0..length]. flex wants two NULs behind the text and may write into it.
+static void scan(Lexer *lexer, size_t length) {
   yyscan_t scanner;
   if (setjmp(lexer->fatal)) return;
   if (lexer_lex_init_extra(lexer, &scanner)) lexer_fatal(lexer, "flex did not start");
-  lexer__scan_buffer(lexer->buffer + skip, length - skip + 2, scanner);
+  lexer__scan_buffer(lexer->buffer, length + 2, scanner);
   lexer_scan(lexer, scanner);
   lexer_lex_destroy(scanner);
 }
@@ -278,10 +278,6 @@ static void push_end(Lexer *lexer) {
   lexer->length = 0;
   lexer->line_start = true;
   push(lexer, TOKEN_END);
-}
-
-static size_t byte_order_mark(const Source *source) {
-  return source->length >= 3 && !memcmp(source->text, "\xef\xbb\xbf", 3) ? 3 : 0;
 }
 
 TokenList lexer_read(Arena *arena, DiagSink *sink, uint32_t file) {
@@ -297,7 +293,7 @@ TokenList lexer_read(Arena *arena, DiagSink *sink, uint32_t file) {
   memcpy(lexer.buffer, source->text, length);
   lexer.c_locale = newlocale(LC_ALL_MASK, "C", NULL);
   replace_bad_bytes(&lexer, lexer.buffer + length);
-  if (!lexer.stopped) scan(&lexer, length ? byte_order_mark(source) : 0, length);
+  if (!lexer.stopped) scan(&lexer, length);
   freelocale(lexer.c_locale);
   push_end(&lexer);
   return lexer.tokens;

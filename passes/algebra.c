@@ -77,20 +77,33 @@ static int simplify_select(Emitter *e, int condition, int yes, int no) {
 int algebra_simplify(Emitter *e, Op op, const int *args) {
   int a = args[0], b = op_info(op)->arity > 1 ? args[1] : NO_VALUE;
   switch (op) {
-    case OP_add: return simplify_add(e, a, b);
-    case OP_sub: return simplify_sub(e, a, b);
-    case OP_mul: return simplify_mul(e, a, b);
-    case OP_div: return simplify_div(e, a, b);
+    case OP_add:
+      return simplify_add(e, a, b);
+    case OP_sub:
+      return simplify_sub(e, a, b);
+    case OP_mul:
+      return simplify_mul(e, a, b);
+    case OP_div:
+      return simplify_div(e, a, b);
     case OP_neg:
-    case OP_not: return operand_of(e, a, op);
-    case OP_abs: return simplify_abs(e, a);
+    case OP_not:
+      return operand_of(e, a, op);
+    case OP_abs:
+      return simplify_abs(e, a);
     case OP_max:
-    case OP_min: return a == b ? a : NO_VALUE;
-    case OP_and: return simplify_logic(e, a, b, true);
-    case OP_or: return simplify_logic(e, a, b, false);
-    case OP_select: return simplify_select(e, a, b, args[2]);
-    case OP_to_f32: return is_float(e, a) ? a : NO_VALUE;
-    case OP_to_i32: return e->term(e, a).type == DT_I32 ? a : NO_VALUE;
-    default: return NO_VALUE;
+    case OP_min:
+      return a == b ? a : NO_VALUE;
+    case OP_and:
+      return simplify_logic(e, a, b, true);
+    case OP_or:
+      return simplify_logic(e, a, b, false);
+    case OP_select:
+      return simplify_select(e, a, b, args[2]);
+    case OP_to_f32:
+      return is_float(e, a) ? a : NO_VALUE;
+    case OP_to_i32:
+      return e->term(e, a).type == DT_I32 ? a : NO_VALUE;
+    default:
+      return NO_VALUE;
   }
 }

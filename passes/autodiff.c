@@ -5,7 +5,8 @@
 // before are no longer outputs.
 //
 // Nodes are visited from the loss downwards; a node's gradient is the sum of what its users hand it, added up in that
-// order. A node from which no gradient leads to a wanted tensor gets none, and no gradient that is 0 everywhere is built.
+// order. A node from which no gradient leads to a wanted tensor gets none, and no gradient that is 0 everywhere is
+// built.
 #include "autodiff.h"
 
 #include "grad_index.h"
@@ -66,8 +67,8 @@ static bool grad_rule_reshape(Autodiff *a, NodeId id, NodeId dy) {
   return true;
 }
 
-// The part of dy that starts at `start` (in units of the axis' symbol) and has the operand's shape. A symbolic axis S*N is
-// taken apart into [S, N], where the part is a slice by numbers.
+// The part of dy that starts at `start` (in units of the axis' symbol) and has the operand's shape. A symbolic axis S*N
+// is taken apart into [S, N], where the part is a slice by numbers.
 static NodeId take_part(Autodiff *a, NodeId dy, int axis, int64_t start, const Shape *part) {
   const Shape whole = graph_node(a->b.graph, dy)->shape;
   Dim along = part->dim[axis];
@@ -118,8 +119,9 @@ static bool grad_rule_gather(Autodiff *a, NodeId id, NodeId dy) {
   const Node *node = node_of(a, id);
   const Shape *rows = &node_of(a, node->in[0])->shape;
   bool counted = dim_is_const(rows->dim[0]);
-  accumulate(a, node->in[0], counted ? build_scatter_add(&a->b, node->in[1], dy, rows->dim[0].scale)
-                                     : match_rows(a, rows, node->in[1], dy));
+  accumulate(
+      a, node->in[0],
+      counted ? build_scatter_add(&a->b, node->in[1], dy, rows->dim[0].scale) : match_rows(a, rows, node->in[1], dy));
   return true;
 }
 

@@ -13,9 +13,9 @@ typedef struct Blocker {
 
 typedef struct Report {
   const Autodiff *a;
-  bool *needed;     // [n_nodes]: the loss depends on it
-  bool *reached;    // [n_nodes]: a gradient by it would lead to the param in question
-  Blocker *items;   // in order of their nodes, the one for no dependence first
+  bool *needed;    // [n_nodes]: the loss depends on it
+  bool *reached;   // [n_nodes]: a gradient by it would lead to the param in question
+  Blocker *items;  // in order of their nodes, the one for no dependence first
   size_t n_items, capacity;
 } Report;
 
@@ -49,8 +49,10 @@ static void trace_param(Report *r, NodeId param) {
     const char *op, *stopped_by = NULL;
     for (int k = 0; r->needed[id] && k < node->n_in; k++) {
       if (!r->reached[node->in[k]]) continue;
-      if (autodiff_passes(g, node, k, &op)) r->reached[id] = true;
-      else if (op) stopped_by = op;
+      if (autodiff_passes(g, node, k, &op))
+        r->reached[id] = true;
+      else if (op)
+        stopped_by = op;
     }
     if (stopped_by) add_blocker(r, id, stopped_by, name);
   }

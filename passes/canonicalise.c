@@ -1,10 +1,10 @@
 // Pass `canonicalise`: one form for what can be written in several ways.
 //
-// On exit: operands of commutative ops stand in the order of their ids (in bodies: of their instructions), constants last;
-// no reshape of a reshape, no index node that reads a movement whose source it could read itself, no division of an index
-// that has a factor in common; nothing that only passes its operand on (a movement to its own place, a reshape to the same
-// shape, a concat of one). detach passes its operand on as soon as it has no meaning left: the graph has its gradients, or
-// no loss.
+// On exit: operands of commutative ops stand in the order of their ids (in bodies: of their instructions), constants
+// last; no reshape of a reshape, no index node that reads a movement whose source it could read itself, no division of
+// an index that has a factor in common; nothing that only passes its operand on (a movement to its own place, a reshape
+// to the same shape, a concat of one). detach passes its operand on as soon as it has no meaning left: the graph has
+// its gradients, or no loss. f32 sums keep their reads but for products that stay in the micro-kernel (edit.h).
 #include "compose.h"
 #include "edit.h"
 #include "product.h"
@@ -114,9 +114,12 @@ static void rewrite_index(Rewrite *w, bool drop_detach) {
   IndexEdit edit = edit_begin(w);
   for (int k = 0; k < edit.node->index->n_body; k++) {
     ScalarKind kind = edit_scalar(&edit, k)->kind;
-    if (kind == SCALAR_READ) edit_movement(&edit, k);
-    else if (kind == SCALAR_OP) edit_call(&edit, k, drop_detach);
-    else edit_copy(&edit, k);
+    if (kind == SCALAR_READ)
+      edit_movement(&edit, k);
+    else if (kind == SCALAR_OP)
+      edit_call(&edit, k, drop_detach);
+    else
+      edit_copy(&edit, k);
   }
   edit_end(&edit);
   NodeId operand = passed_on(rewrite_graph(w), w->map[w->at]);
@@ -128,11 +131,16 @@ Graph *pass_canonicalise(PassContext *ctx, const Graph *g) {
   Rewrite w = rewrite_begin(ctx, g);
   for (; rewrite_more(&w); w.at++) {
     const Node *node = rewrite_node(&w);
-    if (op_info(node->op)->class == OPC_POINTWISE) rewrite_elements(&w, drop_detach);
-    else if (node->op == OP_reshape) rewrite_reshape(&w);
-    else if (node->op == OP_index) rewrite_index(&w, drop_detach);
-    else if (node->op == OP_concat && node->n_in == 1) rewrite_replace(&w, rewrite_operand(&w, 0));
-    else rewrite_keep(&w);
+    if (op_info(node->op)->class == OPC_POINTWISE)
+      rewrite_elements(&w, drop_detach);
+    else if (node->op == OP_reshape)
+      rewrite_reshape(&w);
+    else if (node->op == OP_index)
+      rewrite_index(&w, drop_detach);
+    else if (node->op == OP_concat && node->n_in == 1)
+      rewrite_replace(&w, rewrite_operand(&w, 0));
+    else
+      rewrite_keep(&w);
   }
   return rewrite_end(&w);
 }

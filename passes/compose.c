@@ -36,8 +36,8 @@ static bool none_divided(const IndexExpr *outer, const Read *inner) {
   return true;
 }
 
-// (i + c) // E of a division by D: floor(floor(a / D) + c) / E) = floor((a + c D) / (D E)), and for exact divisions alike.
-// Of two kinds, or with a factor before i, it is no single division.
+// (i + c) // E of a division by D: floor(floor(a / D) + c) / E) = floor((a + c D) / (D E)), and for exact divisions
+// alike. Of two kinds, or with a factor before i, it is no single division.
 static bool divides_once(const IndexExpr *outer, const IndexExpr *inner) {
   return outer->n_terms == 1 && outer->term[0].coef == 1 && (outer->kind == DIV_NONE || outer->kind == inner->kind);
 }

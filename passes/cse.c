@@ -1,5 +1,5 @@
-// Pass `cse`: common subexpressions. On exit no two nodes compute the same: names of indices, tags and places apart. The
-// first of equals stays.
+// Pass `cse`: common subexpressions. On exit no two nodes compute the same: names of indices, tags and places apart.
+// The first of equals stays.
 #include "rewrite.h"
 
 #include <string.h>

@@ -2,9 +2,7 @@
 // are what the graph's callers know it by, and a param that nothing needs is a mistake that autodiff reports.
 #include "rewrite.h"
 
-static bool is_interface(const Node *node) {
-  return op_info(node->op)->class == OPC_SOURCE && node->op != OP_const;
-}
+static bool is_interface(const Node *node) { return op_info(node->op)->class == OPC_SOURCE && node->op != OP_const; }
 
 Graph *pass_dce(PassContext *ctx, const Graph *g) {
   bool *needed = arena_array(g->arena, g->n_nodes, sizeof *needed);
@@ -15,8 +13,10 @@ Graph *pass_dce(PassContext *ctx, const Graph *g) {
   }
   Rewrite w = rewrite_begin(ctx, g);
   for (; rewrite_more(&w); w.at++) {
-    if (needed[w.at]) rewrite_keep(&w);
-    else rewrite_drop(&w);
+    if (needed[w.at])
+      rewrite_keep(&w);
+    else
+      rewrite_drop(&w);
   }
   return rewrite_end(&w);
 }

@@ -33,10 +33,15 @@ static int copy_scalar(IndexEdit *edit, int k) {
   int args[3];
   Read read;
   switch (s->kind) {
-    case SCALAR_READ: return body_read(&edit->body, edit_read(edit, k, &read), &edit->node->index->reads[s->arg[0]]);
-    case SCALAR_INDEX: return body_index(&edit->body, s->arg[0]);
-    case SCALAR_CONST: return e->number(e, s->type, s->number);
-    case SCALAR_OP: edit_args(edit, k, args); break;
+    case SCALAR_READ:
+      return body_read(&edit->body, edit_read(edit, k, &read), &edit->node->index->reads[s->arg[0]]);
+    case SCALAR_INDEX:
+      return body_index(&edit->body, s->arg[0]);
+    case SCALAR_CONST:
+      return e->number(e, s->type, s->number);
+    case SCALAR_OP:
+      edit_args(edit, k, args);
+      break;
   }
   return e->op(e, s->op, args);
 }
@@ -66,7 +71,8 @@ static bool is_product_with_unit(const IndexEdit *edit, int value) {
 
 // How many different reads of tensors (a scalar's place does not move) the value needs.
 static size_t count_reads(Arena *arena, const Scalar *code, const Read *reads, int value) {
-  bool *needed = arena_array(arena, (size_t)value + 1, sizeof *needed), *seen = arena_array(arena, (size_t)value + 1, 1);
+  bool *needed = arena_array(arena, (size_t)value + 1, sizeof *needed),
+       *seen = arena_array(arena, (size_t)value + 1, 1);
   size_t count = 0;
   needed[value] = true;
   for (int k = value; k >= 0; k--) {

@@ -4,10 +4,10 @@
 //   for (int k = 0; k < edit.def.n_body; k++) edit_set(&edit, k, <what instruction k becomes>);
 //   edit_end(&edit);
 //
-// Equal instructions become one. The node is built anew only if something has changed, and only if that keeps every bit.
-// An f32 sum's bits hang on its order of adding up, which pass `order` chooses later on by its indices and reads, and on
-// whether it is a plain sum of products: these must not depend on what has been simplified before. So an edit of such a
-// sum comes to nothing where it would change them.
+// Equal instructions become one. The node is built anew only if something has changed, and only if that keeps every
+// bit. An f32 sum's bits hang on its order of adding up, which pass `order` chooses later on by its indices and reads,
+// and on whether it is a plain sum of products: these must not depend on what has been simplified before. So an edit of
+// such a sum comes to nothing where it would change them.
 #pragma once
 #include "emitter.h"
 
@@ -16,10 +16,10 @@ typedef struct IndexEdit {
   const Node *node;  // as it was
   IndexDef def;      // its definition; indices and combine may be changed (set `changed`)
   Body body;
-  int *copy;         // [n_body of the node]: what instructions have become
+  int *copy;  // [n_body of the node]: what instructions have become
   bool changed;
-  bool ordered;      // an f32 sum: its indices must stay as they are, and its reads unless `rereads` says they may change
-  bool rereads;      // reads have been changed in a way that its order does not see
+  bool ordered;  // an f32 sum: its indices must stay as they are, and its reads unless `rereads` says they may change
+  bool rereads;  // reads have been changed in a way that its order does not see
 } IndexEdit;
 
 IndexEdit edit_begin(Rewrite *w);

@@ -63,8 +63,7 @@ static bool same_instruction(const Scalar *a, const Scalar *b) {
 static int body_add(Body *body, const Scalar *s) {
   for (size_t k = 0; k < body->n_code; k++)
     if (same_instruction(&body->code[k], s)) return (int)k;
-  body->code =
-      arena_grow(body->graph->arena, body->code, body->n_code, &body->code_capacity, sizeof *body->code);
+  body->code = arena_grow(body->graph->arena, body->code, body->n_code, &body->code_capacity, sizeof *body->code);
   body->code[body->n_code] = *s;
   return (int)body->n_code++;
 }
@@ -107,20 +106,22 @@ int body_read(Body *body, NodeId operand, const Read *read) {
     body->reads[k] = *read;
     body->n_in++;
   }
-  return body_add(body, &(Scalar){.kind = SCALAR_READ, .type = graph_node(body->graph, operand)->type, .arg = {(int)k}});
+  return body_add(body,
+                  &(Scalar){.kind = SCALAR_READ, .type = graph_node(body->graph, operand)->type, .arg = {(int)k}});
 }
 
 int body_index(Body *body, int index) {
   return body_add(body, &(Scalar){.kind = SCALAR_INDEX, .type = DT_I32, .arg = {index}});
 }
 
-// The program in the order of a walk from its value, arguments first, from left to right; what is not needed is left out.
+// The program in the order of a walk from its value, arguments first, from left to right; what is not needed is left
+// out.
 typedef struct Walk {
   const Body *body;
   Scalar *code;  // in order
   int n_code;
-  int *place;    // [body->n_code] the new number + 1, 0: not placed yet
-  int *stack;    // instructions whose arguments are being placed
+  int *place;  // [body->n_code] the new number + 1, 0: not placed yet
+  int *stack;  // instructions whose arguments are being placed
   int n_stack;
 } Walk;
 

@@ -36,7 +36,7 @@ int emit_both(Emitter *e, int a, int b);
 typedef struct GraphEmitter {
   Emitter emit;  // first
   Builder *b;
-  Rewrite *w;    // not NULL: nodes are built by rewrite_builder(w)
+  Rewrite *w;  // not NULL: nodes are built by rewrite_builder(w)
 } GraphEmitter;
 
 GraphEmitter graph_emitter(Builder *b);
@@ -58,6 +58,7 @@ typedef struct Body {
 Body body_new(const Graph *g);
 int body_read(Body *body, NodeId operand, const Read *read);
 int body_index(Body *body, int index);
-// Builds the node: indices, extents, names, combine and order from `def`, the rest from the body, whose value is `value`.
-// Instructions come to stand where they are first needed, arguments from left to right: the order in which text is read.
+// Builds the node: indices, extents, names, combine and order from `def`, the rest from the body, whose value is
+// `value`. Instructions come to stand where they are first needed, arguments from left to right: the order in which
+// text is read.
 NodeId body_build(Body *body, Builder *b, const IndexDef *def, int value);

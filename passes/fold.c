@@ -1,8 +1,8 @@
 // Pass `fold`: what can be computed at compile time is, where the result has the very bits that the op would give.
 //
-// On exit: no pointwise op, in the graph or in a body, has constants only as its operands, unless it is one of those that
-// dlc computes by more than one rounding (traits.h), or its result is NaN (whose sign is the processor's business). No
-// index node reads a constant: the number stands in its body.
+// On exit: no pointwise op, in the graph or in a body, has constants only as its operands, unless it is one of those
+// that dlc computes by more than one rounding (traits.h), or its result is NaN (whose sign is the processor's
+// business). No index node reads a constant: the number stands in its body.
 #include "edit.h"
 #include "traits.h"
 
@@ -65,9 +65,12 @@ static void fold_index(Rewrite *w) {
   IndexEdit edit = edit_begin(w);
   for (int k = 0; k < edit.node->index->n_body; k++) {
     ScalarKind kind = edit_scalar(&edit, k)->kind;
-    if (kind == SCALAR_READ) fold_read(&edit, k);
-    else if (kind == SCALAR_OP) fold_scalar(&edit, k);
-    else edit_copy(&edit, k);
+    if (kind == SCALAR_READ)
+      fold_read(&edit, k);
+    else if (kind == SCALAR_OP)
+      fold_scalar(&edit, k);
+    else
+      edit_copy(&edit, k);
   }
   edit_end(&edit);
 }
@@ -76,9 +79,12 @@ Graph *pass_fold(PassContext *ctx, const Graph *g) {
   Rewrite w = rewrite_begin(ctx, g);
   for (; rewrite_more(&w); w.at++) {
     const Node *node = rewrite_node(&w);
-    if (op_info(node->op)->class == OPC_POINTWISE) fold_elements(&w);
-    else if (node->op == OP_index) fold_index(&w);
-    else rewrite_keep(&w);
+    if (op_info(node->op)->class == OPC_POINTWISE)
+      fold_elements(&w);
+    else if (node->op == OP_index)
+      fold_index(&w);
+    else
+      rewrite_keep(&w);
   }
   return rewrite_end(&w);
 }

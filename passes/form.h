@@ -1,7 +1,8 @@
 // Exact arithmetic on affine expressions of index variables with a common divisor: what solving reads and putting one
 // read into another needs. Variables are numbered by whoever uses them.
 //
-// Every function is false where a coefficient would leave FORM_LIMIT or a read's number of terms; a form is then unusable.
+// Every function is false where a coefficient would leave FORM_LIMIT or a read's number of terms; a form is then
+// unusable.
 #pragma once
 #include "ir.h"
 

@@ -4,12 +4,12 @@
 // node is written over the element u and over what is left free:
 //
 //   MAP, SUM   dx[u] = sum of dy[out] * f'
-//   MAX, MIN   the same, where the reduced point is the first extreme one: a companion, ARGMAX of the same body, says which
-//   PROD       the same times the product of all other factors: a companion, PROD with a result for every point
+//   MAX, MIN   the same where the reduced point is the first extreme one; a companion, ARGMAX of the body, says which
+//   PROD       the same times the product of all other factors; a companion, PROD, has a result for every point
 //
-// Every old index is replaced by its value. Conditions become a select around the term: a dimension whose equation holds
-// for some u only; a solved index that leaves its range, unless the term is 0 there anyway because a read (that of dy,
-// mostly) is then outside too.
+// Every old index is replaced by its value. Conditions become a select around the term: a dimension whose equation
+// holds for some u only; a solved index that leaves its range, unless the term is 0 there anyway because a read (that
+// of dy, mostly) is then outside too.
 #include "grad_index.h"
 
 #include "grad_body.h"
@@ -17,13 +17,11 @@
 
 typedef struct IndexGrad {
   Builder *b;
-  Node node;         // a copy: building moves nodes
+  Node node;  // a copy: building moves nodes
   NodeId dy;
   NodeId companion;  // NODE_NONE until it is needed
   const char *why;   // what there is too much of, once something is
 } IndexGrad;
-
-static const char TOO_LARGE[] = "size in its index expressions";
 
 static bool is_extreme(Combine combine) { return combine == COMBINE_MAX || combine == COMBINE_MIN; }
 
@@ -31,6 +29,14 @@ static Read identity_read(int rank) {
   Read read = {.rank = rank};
   for (int d = 0; d < rank; d++) read.at[d] = index_of(d);
   return read;
+}
+
+// Builds the node whose term is `value` where the condition holds and 0 elsewhere.
+static NodeId build_written(Writer *w, IndexGrad *g, int value, int condition) {
+  if (condition != NO_VALUE) value = emit_select(&w->body.emit, condition, value, emit_f32(&w->body.emit, 0));
+  if (!w->why && !space_fits(&w->def)) w->why = TOO_LARGE;
+  if (w->why) g->why = w->why;
+  return g->why ? NODE_NONE : body_build(&w->body, g->b, &w->def, value);
 }
 
 // ---- companions -----------------------------------------------------------------------------------------------------
@@ -51,28 +57,26 @@ static NodeId build_position(IndexGrad *g) {
 // For every point the product of all other points' factors: PROD over r' of (r' == r ? 1 : f(out, r')).
 static NodeId build_others(IndexGrad *g) {
   const IndexDef *def = g->node.index;
-  if (def->n_out + def->n_red > IR_MAX_RANK) {
+  int n_out = def->n_out, n_red = def->n_red, meet = NO_VALUE;
+  if (n_out + n_red > IR_MAX_RANK || n_out + 2 * n_red > IR_MAX_INDICES) {
     g->why = "indices";
     return NODE_NONE;
   }
-  ReadSolution same = solution_empty(def);
+  ReadSolution same = solution_empty(def);  // r' keeps the variables of the reduced indices; r takes those of elements
   Writer w = writer_new(g->b, def, &same);
   Emitter *e = &w.body.emit;
+  int *copy = arena_array(g->b->graph->arena, (size_t)def->n_body, sizeof *copy);
   w.def.combine = COMBINE_PROD;
-  for (int k = 0; k < def->n_out; k++) write_index(&w, SOLVE_INDEX + k, def->extent[k], def->name[k], false);
-  for (int k = 0; k < def->n_red; k++) write_index(&w, k, def->extent[def->n_out + k], def->name[def->n_out + k], false);
-  for (int k = def->n_out; k < def->n_out + def->n_red; k++)
+  for (int k = 0; k < n_out + n_red; k++)
+    write_index(&w, k < n_out ? SOLVE_INDEX + k : k - n_out, def->extent[k], def->name[k], false);
+  for (int k = n_out; k < n_out + n_red; k++) {
     write_index(&w, SOLVE_INDEX + k, def->extent[k], def->name[k], true);
-  if (!w.why) {
-    int meet = NO_VALUE, *copy = arena_array(g->b->graph->arena, (size_t)def->n_body, sizeof *copy);
-    for (int k = def->n_out; k < def->n_out + def->n_red; k++)
-      meet = emit_both(e, meet, emit_2(e, OP_eq, body_index(&w.body, k), body_index(&w.body, def->n_red + k)));
-    write_body(&w, &g->node, copy);
-    int value = emit_select(e, meet, emit_f32(e, 1), copy[def->n_body - 1]);
-    if (!w.why) return body_build(&w.body, g->b, &w.def, value);
+    int r = body_index(&w.body, k);
+    meet = emit_both(e, meet, emit_2(e, OP_eq, r, body_index(&w.body, n_red + k)));
   }
-  g->why = w.why;
-  return NODE_NONE;
+  write_body(&w, &g->node, copy);
+  int value = emit_select(e, meet, emit_f32(e, 1), copy[def->n_body - 1]);
+  return build_written(&w, g, value, NO_VALUE);
 }
 
 static NodeId companion(IndexGrad *g) {
@@ -106,8 +110,8 @@ static void write_free_index(Writer *w, int k, bool symbolic) {
     write_index(w, SOLVE_INDEX + k, extent, w->from->name[k], true);
 }
 
-// The free indices, to be summed over: the batch first, then those that were reduced before, remainders, and those of the
-// result. So sums over the batch can be cut into chunks, and a channel index comes last, where it is contiguous.
+// The free indices, to be summed over: the batch first, then those that were reduced before, remainders, and those of
+// the result. So sums over the batch can be cut into chunks, and a channel index comes last, where it is contiguous.
 static void write_free_indices(Writer *w, const Read *read) {
   int n_out = w->from->n_out, n = n_out + w->from->n_red;
   for (int k = n_out; k < n; k++) write_free_index(w, k, true);
@@ -150,21 +154,26 @@ static int write_ranges(Writer *w, const Read *read, int value, int condition) {
   return condition;
 }
 
+// u = the expression, or D u = what stands before an exact division by D.
+static int write_guard(Writer *w, const IndexExpr *e, int d) {
+  Form left = form_number(0), u = form_variable(d), right;
+  int64_t factor = 1;
+  bool fits = form_of_expr(e, &w->s->value[SOLVE_INDEX], &right);
+  if (e->kind == DIV_FLOOR) {
+    fits = fits && form_divide(&right, e->divisor);
+  } else {
+    fits = fits && !__builtin_mul_overflow(right.divisor, e->divisor, &factor);
+    right.divisor = 1;
+  }
+  if (!fits || !form_add(&left, factor, &u)) w->why = TOO_LARGE;
+  int value = write_form(w, &left);
+  return emit_2(&w->body.emit, OP_eq, value, write_form(w, &right));
+}
+
 // The dimensions whose equations hold for some u only.
 static int write_guards(Writer *w, const Read *read, int condition) {
-  for (int d = 0; d < read->rank; d++) {
-    const IndexExpr *e = &read->at[d];
-    Form left = form_variable(d), right, zero = form_number(0);
-    if (w->s->role[d] != DIM_GUARD) continue;
-    bool fits = form_of_expr(e, &w->s->value[SOLVE_INDEX], &right);
-    if (e->kind == DIV_FLOOR) fits = fits && form_divide(&right, e->divisor);
-    int64_t factor = e->kind == DIV_FLOOR ? 1 : right.divisor * e->divisor;
-    if (e->kind != DIV_FLOOR) right.divisor = 1;
-    fits = fits && form_add(&zero, factor, &left);
-    if (!fits) w->why = TOO_LARGE;
-    int equal = emit_2(&w->body.emit, OP_eq, write_form(w, &zero), write_form(w, &right));
-    condition = both(w, condition, equal);
-  }
+  for (int d = 0; d < read->rank; d++)
+    if (w->s->role[d] == DIM_GUARD) condition = both(w, condition, write_guard(w, &read->at[d], d));
   return condition;
 }
 
@@ -179,14 +188,6 @@ static int write_position(Writer *w) {
   return position;
 }
 
-// Dimension d of another read is inside its operand.
-static int write_other(Writer *w, const Read *read, const Shape *shape, int d) {
-  Form form;
-  if (!form_of_expr(&read->at[d], &w->s->value[SOLVE_INDEX], &form) || !form_divide(&form, read->at[d].divisor))
-    w->why = TOO_LARGE;
-  return write_inside(w, &form, read->at[d].kind == DIV_FLOOR ? DIV_FLOOR : DIV_EXACT, shape->dim[d]);
-}
-
 // The point is the first extreme one, and no other read had it left out.
 static int write_extreme(Writer *w, IndexGrad *g, int operand, int condition) {
   Read out = identity_read(w->from->n_out);
@@ -198,7 +199,8 @@ static int write_extreme(Writer *w, IndexGrad *g, int operand, int condition) {
     const Read *read = &w->from->reads[k];
     const Shape shape = graph_node(g->b->graph, g->node.in[k])->shape;
     for (int d = 0; d < read->rank && k != operand; d++)
-      if (!read_in_bounds(w->from, read, &shape, d)) condition = both(w, condition, write_other(w, read, &shape, d));
+      if (!read_in_bounds(w->from, read, &shape, d))
+        condition = both(w, condition, write_expr_inside(w, &read->at[d], shape.dim[d]));
   }
   return condition;
 }
@@ -219,14 +221,6 @@ static int write_derivative(Writer *w, IndexGrad *g, int operand) {
   }
   write_body(w, &g->node, copy);
   return grad_body(&w->body, def, copy, operand, seed);
-}
-
-static NodeId build_written(Writer *w, IndexGrad *g, int value, int condition) {
-  if (condition != NO_VALUE)
-    value = emit_select(&w->body.emit, condition, value, emit_f32(&w->body.emit, 0));
-  if (!w->why && !space_fits(&w->def)) w->why = TOO_LARGE;
-  if (w->why) g->why = w->why;
-  return g->why ? NODE_NONE : body_build(&w->body, g->b, &w->def, value);
 }
 
 // The inner node has the solved dimensions only; this one puts its elements where the guards hold, and 0 elsewhere.
@@ -253,28 +247,36 @@ static bool has_free(const ReadSolution *s) {
   return false;
 }
 
-static NodeId grad_operand(IndexGrad *g, int operand) {
+// The gradient by the target of operand k: see SolveTarget.
+static NodeId grad_target(IndexGrad *g, int k, const SolveTarget *target) {
   const IndexDef *def = g->node.index;
-  const Read *read = &def->reads[operand];
-  const Shape shape = graph_node(g->b->graph, g->node.in[operand])->shape;
+  const Read *read = &target->read;
   ReadSolution s;
-  if (!solve_read(&g->node, operand, &shape, &s)) {
+  if (!solve_read(&g->node, k, target, &s)) {
     g->why = TOO_LARGE;
     return NODE_NONE;
   }
-  bool spread = has_guards(&s, shape.rank) && has_free(&s);
+  bool spread = has_guards(&s, read->rank) && has_free(&s);
   Writer w = writer_new(g->b, def, &s);
   w.def.combine = COMBINE_SUM;  // a map where nothing is free
-  write_dims(&w, read, &shape, !spread);
+  write_dims(&w, read, &target->shape, !spread);
   write_free_indices(&w, read);
-  int value = w.why ? NO_VALUE : write_derivative(&w, g, operand);
+  int value = w.why ? NO_VALUE : write_derivative(&w, g, k);
   if (w.why) g->why = w.why;
   if (value == NO_VALUE) return NODE_NONE;
-  int condition = is_extreme(def->combine) ? write_extreme(&w, g, operand, NO_VALUE) : NO_VALUE;
+  int condition = is_extreme(def->combine) ? write_extreme(&w, g, k, NO_VALUE) : NO_VALUE;
   condition = write_ranges(&w, read, value, condition);
   if (!spread) condition = write_guards(&w, read, condition);
   NodeId built = build_written(&w, g, value, condition);
-  return spread && built != NODE_NONE ? build_spread(g, &s, read, &shape, built) : built;
+  return spread && built != NODE_NONE ? build_spread(g, &s, read, &target->shape, built) : built;
+}
+
+static NodeId grad_operand(IndexGrad *g, int k) {
+  const Shape shape = graph_node(g->b->graph, g->node.in[k])->shape;
+  SolveTarget target = solve_target(&g->node, k, &shape);
+  NodeId built = grad_target(g, k, &target);
+  bool whole = built == NODE_NONE || target.shape.rank == shape.rank;
+  return whole ? built : build_reshape(g->b, built, &shape);
 }
 
 bool grad_index(Builder *b, NodeId id, NodeId dy, const bool *want, NodeId *d, const char **why) {

@@ -1,5 +1,5 @@
-// One rule per name in ops.def's gradient column. A rule fills d[k] for wanted operands only. In the comments a, b are the
-// operands, y the result, g the gradient by y; formulas without a source are from a table of derivatives.
+// One rule per name in ops.def's gradient column. A rule fills d[k] for wanted operands only. In the comments a, b are
+// the operands, y the result, g the gradient by y; formulas without a source are from a table of derivatives.
 #include "grad_rules.h"
 
 #include <math.h>

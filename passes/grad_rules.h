@@ -12,6 +12,6 @@ typedef struct GradSite {
 
 // Does the op hand a gradient to its f32 operands at all?
 bool grad_pointwise_passes(Op op);
-// d[k]: the gradient by operand k where it is wanted and the op has one there, else NO_VALUE. In a graph it has the shape
-// of the result.
+// d[k]: the gradient by operand k where it is wanted and the op has one there, else NO_VALUE. In a graph it has the
+// shape of the result.
 void grad_pointwise(Emitter *e, Op op, const GradSite *site, int *d);

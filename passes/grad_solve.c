@@ -6,32 +6,34 @@
 
 typedef struct Solver {
   const Node *node;
-  const IndexDef *def;   // the node's
-  const Read *read;      // that is solved
-  const Shape *operand;  // which it reads
+  const IndexDef *def;  // the node's
+  int operand;
+  const SolveTarget *target;
   ReadSolution *s;
 } Solver;
 
 // ---- windows side by side -------------------------------------------------------------------------------------------
 
-// Would every read but dimension d of ours still be an expression if index k had a rounded value (may_stand_alone) or
-// could not be used at all?
-static bool others_allow(const Solver *solver, int d, int k, bool may_stand_alone) {
-  for (int r = 0; r < solver->node->n_in; r++) {
-    const Read *read = &solver->def->reads[r];
-    for (int q = 0; q < read->rank; q++) {
-      const IndexExpr *e = &read->at[q];
-      if (index_coef(e, k) == 0 || (read == solver->read && q == d)) continue;
-      bool alone = e->n_terms == 1 && e->term[0].coef == 1 && e->kind != DIV_EXACT;
-      if (!may_stand_alone || !alone || read == solver->read) return false;
-    }
-  }
+// Would this expression still be one if index k had a rounded value (may_round), or none that can be used in it?
+static bool expr_allows(const IndexExpr *e, int k, bool may_round) {
+  if (index_coef(e, k) == 0) return true;
+  return may_round && e->n_terms == 1 && e->term[0].coef == 1 && e->kind != DIV_EXACT;
+}
+
+// The same for all that is read besides dimension d of the target.
+static bool others_allow(const Solver *solver, int d, int k, bool may_round) {
+  const Read *own = &solver->target->read;
+  for (int q = 0; q < own->rank; q++)
+    if (q != d && index_coef(&own->at[q], k)) return false;
+  for (int r = 0; r < solver->node->n_in; r++)
+    for (int q = 0; r != solver->operand && q < solver->def->reads[r].rank; q++)
+      if (!expr_allows(&solver->def->reads[r].at[q], k, may_round)) return false;
   return true;
 }
 
 // Is dimension d read at size * block + inner + offset, with inner in 0..size?
 static bool find_blocks(const Solver *solver, int d, int *block, int *inner, int64_t *size) {
-  const IndexExpr *e = &solver->read->at[d];
+  const IndexExpr *e = &solver->target->read.at[d];
   if (e->n_terms != 2 || e->kind != DIV_NONE || solver->def->combine == COMBINE_PROD) return false;
   *block = e->term[0].index;  // sorted: results' indices come first
   *inner = e->term[1].index;
@@ -45,7 +47,7 @@ static bool solve_blocks(Solver *solver, int d) {
   int block, inner;
   int64_t size;
   if (!find_blocks(solver, d, &block, &inner, &size)) return true;
-  Form within = form_variable(d), offset = form_number(solver->read->at[d].offset);
+  Form within = form_variable(d), offset = form_number(solver->target->read.at[d].offset);
   if (!form_add(&within, -1, &offset)) return false;
   Form count = within;
   if (!form_divide(&count, size)) return false;
@@ -71,12 +73,12 @@ static int count_free(const ReadSolution *s, const Form *form) {
 
 // What stands before the division in dimension d, with the values found so far.
 static bool numerator(const Solver *solver, int d, Form *form) {
-  return form_of_expr(&solver->read->at[d], &solver->s->value[SOLVE_INDEX], form);
+  return form_of_expr(&solver->target->read.at[d], &solver->s->value[SOLVE_INDEX], form);
 }
 
 // numerator - D u = 0, or with a rounded division numerator - D u - m = 0.
 static bool equation(Solver *solver, int d, Form *form) {
-  const IndexExpr *e = &solver->read->at[d];
+  const IndexExpr *e = &solver->target->read.at[d];
   Form u = form_variable(d), m = form_variable(SOLVE_REMAINDER + d);
   if (!numerator(solver, d, form)) return false;
   bool rounded = e->kind == DIV_FLOOR;
@@ -114,15 +116,15 @@ static bool solve_dim(Solver *solver, int d) {
 }
 
 static bool reads_all_of_one(const Solver *solver, int d) {
-  const IndexExpr *e = &solver->read->at[d];
-  return e->n_terms == 0 && e->offset == 0 && dim_equal(solver->operand->dim[d], dim_const(1));
+  const IndexExpr *e = &solver->target->read.at[d];
+  return e->n_terms == 0 && e->offset == 0 && dim_equal(solver->target->shape.dim[d], dim_const(1));
 }
 
 // The open dimension to solve next; those in which nothing is free become guards. -1 where none is left, and on failure
 // (*fits false).
 static int next_dim(Solver *solver, bool *fits) {
   int best = -1, least = 0;
-  for (int d = 0; d < solver->read->rank; d++) {
+  for (int d = 0; d < solver->target->read.rank; d++) {
     Form form;
     if (solver->s->role[d] != DIM_OPEN) continue;
     if (!numerator(solver, d, &form)) return *fits = false, -1;
@@ -131,7 +133,7 @@ static int next_dim(Solver *solver, bool *fits) {
       solver->s->role[d] = reads_all_of_one(solver, d) ? DIM_WHOLE : DIM_GUARD;
       continue;
     }
-    if (solver->read->at[d].kind == DIV_FLOOR) unknowns += FORM_VARIABLES;
+    if (solver->target->read.at[d].kind == DIV_FLOOR) unknowns += FORM_VARIABLES;
     if (best < 0 || unknowns < least) best = d, least = unknowns;
   }
   return best;
@@ -144,12 +146,51 @@ ReadSolution solution_empty(const IndexDef *def) {
   return s;
 }
 
-bool solve_read(const Node *node, int operand, const Shape *shape, ReadSolution *s) {
+// ---- targets --------------------------------------------------------------------------------------------------------
+
+// Is the dimension read at size * a + b, and is it all of that?
+static bool find_halves(const IndexDef *def, const IndexExpr *e, Dim dim, int *a, int *b) {
+  if (e->n_terms != 2 || e->kind != DIV_NONE || e->offset != 0) return false;
+  int high = e->term[1].coef == 1 ? 0 : 1;
+  int64_t size = e->term[high].coef, whole;
+  *a = e->term[high].index;
+  *b = e->term[1 - high].index;
+  Dim extent = def->extent[*a];
+  if (size < 2 || e->term[1 - high].coef != 1 || !dim_equal(def->extent[*b], dim_const(size))) return false;
+  return !__builtin_mul_overflow(size, extent.scale, &whole) && dim_equal(dim, (Dim){whole, extent.symbol});
+}
+
+static void add_dim(SolveTarget *t, const IndexExpr *e, Dim dim) {
+  t->read.at[t->read.rank++] = *e;
+  t->shape.dim[t->shape.rank++] = dim;
+}
+
+SolveTarget solve_target(const Node *node, int operand, const Shape *shape) {
   const IndexDef *def = node->index;
-  Solver solver = {node, def, &def->reads[operand], shape, s};
-  *s = solution_empty(def);
+  SolveTarget whole = {def->reads[operand], *shape}, apart = {0};
+  Solver solver = {.node = node, .def = def, .operand = operand, .target = &whole};
+  int spare = IR_MAX_RANK - shape->rank;  // dimensions that may be added
+  for (int d = 0; d < shape->rank; d++) {
+    int a, b, block, inner;
+    int64_t size;
+    const IndexExpr *e = &whole.read.at[d];
+    if (spare == 0 || find_blocks(&solver, d, &block, &inner, &size) || !find_halves(def, e, shape->dim[d], &a, &b)) {
+      add_dim(&apart, e, shape->dim[d]);
+      continue;
+    }
+    IndexExpr high = index_of(a), low = index_of(b);
+    add_dim(&apart, &high, def->extent[a]);
+    add_dim(&apart, &low, def->extent[b]);
+    spare--;
+  }
+  return apart;
+}
+
+bool solve_read(const Node *node, int operand, const SolveTarget *target, ReadSolution *s) {
+  Solver solver = {node, node->index, operand, target, s};
+  *s = solution_empty(node->index);
   bool fits = true;
-  for (int d = 0; d < shape->rank; d++) fits = fits && solve_blocks(&solver, d);
+  for (int d = 0; d < target->shape.rank; d++) fits = fits && solve_blocks(&solver, d);
   for (int d = fits ? next_dim(&solver, &fits) : -1; d >= 0; d = next_dim(&solver, &fits))
     if (!solve_dim(&solver, d)) return false;
   return fits;

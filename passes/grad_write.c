@@ -18,8 +18,10 @@ void write_index(Writer *w, int variable, Dim extent, const char *name, bool red
   w->def.extent[k] = extent;
   w->def.name[k] = name;
   w->index_of[variable] = k;
-  if (reduced) w->def.n_red++;
-  else w->def.n_out++;
+  if (reduced)
+    w->def.n_red++;
+  else
+    w->def.n_out++;
 }
 
 IndexExpr writer_expr(Writer *w, const Form *form, DivKind kind) {
@@ -34,26 +36,28 @@ static bool is_rounded(const Writer *w, const IndexExpr *e) {
   return e->n_terms == 1 && w->s->rounded[SOLVE_INDEX + e->term[0].index];
 }
 
-// The expression that e has become. A rounded value stands alone in it (solve_read sees to that).
-static IndexExpr translate(Writer *w, const IndexExpr *e) {
+// What an expression has become, and how it is divided. A rounded value stands alone in it: solve_read sees to that.
+static Form translate(Writer *w, const IndexExpr *e, DivKind *kind) {
   Form form;
-  if (!form_of_expr(e, &w->s->value[SOLVE_INDEX], &form) || !form_divide(&form, e->divisor)) {
-    w->why = "size in its index expressions";
-    return index_const(0);
-  }
-  return writer_expr(w, &form, e->kind == DIV_FLOOR || is_rounded(w, e) ? DIV_FLOOR : DIV_EXACT);
+  if (!form_of_expr(e, &w->s->value[SOLVE_INDEX], &form) || !form_divide(&form, e->divisor)) w->why = TOO_LARGE;
+  *kind = e->kind == DIV_FLOOR || is_rounded(w, e) ? DIV_FLOOR : DIV_EXACT;
+  return form;
 }
 
 int write_read(Writer *w, NodeId operand, const Read *read) {
   Read moved = {.rank = read->rank};
-  for (int d = 0; d < read->rank; d++) moved.at[d] = translate(w, &read->at[d]);
+  for (int d = 0; d < read->rank; d++) {
+    DivKind kind;
+    Form form = translate(w, &read->at[d], &kind);
+    moved.at[d] = writer_expr(w, &form, kind);
+  }
   return body_read(&w->body, operand, &moved);
 }
 
 // ---- index values ---------------------------------------------------------------------------------------------------
 
 static int write_number(Writer *w, int64_t number) {
-  if (number < INT32_MIN || number > INT32_MAX) w->why = "size in its index expressions";
+  if (number < INT32_MIN || number > INT32_MAX) w->why = TOO_LARGE;
   return emit_i32(&w->body.emit, w->why ? 0 : (double)number);
 }
 
@@ -64,7 +68,7 @@ static void check_range(Writer *w, const IndexExpr *e) {
   whole.kind = DIV_NONE;
   whole.divisor = 1;
   if (!w->why && index_range(&whole, w->def.extent, NULL, &low, &high) && (low < INT32_MIN || high > INT32_MAX))
-    w->why = "size in its index expressions";
+    w->why = TOO_LARGE;
 }
 
 static int write_term(Writer *w, const IndexTerm *term, int sum) {
@@ -124,10 +128,18 @@ void write_body(Writer *w, const Node *node, int *copy) {
     const Scalar *s = &node->index->body[k];
     int from = s->arg[0];
     switch (s->kind) {
-      case SCALAR_READ: copy[k] = write_read(w, node->in[from], &node->index->reads[from]); break;
-      case SCALAR_INDEX: copy[k] = write_value(w, from); break;
-      case SCALAR_CONST: copy[k] = w->body.emit.number(&w->body.emit, s->type, s->number); break;
-      case SCALAR_OP: copy[k] = write_call(w, s, copy); break;
+      case SCALAR_READ:
+        copy[k] = write_read(w, node->in[from], &node->index->reads[from]);
+        break;
+      case SCALAR_INDEX:
+        copy[k] = write_value(w, from);
+        break;
+      case SCALAR_CONST:
+        copy[k] = w->body.emit.number(&w->body.emit, s->type, s->number);
+        break;
+      case SCALAR_OP:
+        copy[k] = write_call(w, s, copy);
+        break;
     }
   }
 }
@@ -155,4 +167,10 @@ int write_inside(Writer *w, const Form *form, DivKind kind, Dim extent) {
   if (!known || !dim_is_const(extent) || high >= extent.scale)
     inside = emit_both(e, inside, emit_2(e, OP_lt, value, write_extent(w, extent)));
   return inside;
+}
+
+int write_expr_inside(Writer *w, const IndexExpr *e, Dim extent) {
+  DivKind kind;
+  Form form = translate(w, e, &kind);
+  return write_inside(w, &form, kind, extent);
 }

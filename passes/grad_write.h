@@ -6,9 +6,11 @@
 #include "emitter.h"
 #include "grad_solve.h"
 
+static const char TOO_LARGE[] = "size in its index expressions";  // what a formula has too much of
+
 typedef struct Writer {
   Builder *b;
-  const IndexDef *from;       // whose indices were solved
+  const IndexDef *from;  // whose indices were solved
   const ReadSolution *s;
   IndexDef def;               // of the node being written: its indices so far
   int index_of[SOLVE_COUNT];  // the index that a variable has become, -1 for none
@@ -35,3 +37,5 @@ IndexExpr writer_expr(Writer *w, const Form *form, DivKind kind);
 bool writer_always_inside(Writer *w, const Form *form, DivKind kind, Dim extent);
 // The same as a condition; NO_VALUE where it always holds.
 int write_inside(Writer *w, const Form *form, DivKind kind, Dim extent);
+// The same for an expression of the old node's indices.
+int write_expr_inside(Writer *w, const IndexExpr *e, Dim extent);

@@ -35,7 +35,7 @@ static const PassInfo *report_unknown(PassContext *ctx, const char *name) {
 typedef struct Sequence {
   const PassInfo **rows;
   size_t n_rows, capacity;
-  bool *off;      // [pass_count]: switched off by '-name'
+  bool *off;  // [pass_count]: switched off by '-name'
   bool any_off;
 } Sequence;
 
@@ -46,8 +46,8 @@ static void add_row(PassContext *ctx, Sequence *s, const PassInfo *row) {
 
 static bool switch_off(PassContext *ctx, Sequence *s, const PassInfo *row) {
   if (row->kind == PASS_DEFINES) {
-    diag_error(ctx->sink, DIAG_E0601, SPAN_NONE,
-               "pass '%s' cannot be switched off: it gives the program its meaning", row->name);
+    diag_error(ctx->sink, DIAG_E0601, SPAN_NONE, "pass '%s' cannot be switched off: it gives the program its meaning",
+               row->name);
     return false;
   }
   s->off[row - pass_table] = s->any_off = true;
@@ -74,7 +74,8 @@ static bool parse_list(PassContext *ctx, Sequence *s, const char *list) {
     list += length;
   }
   if (good && s->any_off && s->n_rows) {
-    diag_error(ctx->sink, DIAG_E0601, SPAN_NONE, "a list of passes names those to run or, all with '-', those to leave out");
+    diag_error(ctx->sink, DIAG_E0601, SPAN_NONE,
+               "a list of passes names those to run or, all with '-', those to leave out");
     good = false;
   }
   return good;

@@ -45,8 +45,8 @@ static NodeId append_shared(Graph *g, const Node *node, NodeId *in) {
   return (NodeId)g->n_nodes++;
 }
 
-// Operands of a plain product that have become one read would make it a square, which is summed by other roundings: one of
-// them is computed again. They are not both sources, which are never equal.
+// Operands of a plain product that have become one read would make it a square, which is summed by other roundings: one
+// of them is computed again. They are not both sources, which are never equal.
 static NodeId separate_product(Rewrite *w, const Node *node) {
   bool source = op_info(graph_node(w->from, node->in[1])->op)->class == OPC_SOURCE;
   NodeId again = node->in[source ? 0 : 1], kept = w->map[again];

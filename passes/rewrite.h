@@ -1,5 +1,5 @@
-// Functional rewriting: what every pass that turns one graph into another shares. A pass walks the nodes in order and says
-// of each what it becomes; `map` then holds the new id of every node before the current one.
+// Functional rewriting: what every pass that turns one graph into another shares. A pass walks the nodes in order and
+// says of each what it becomes; `map` then holds the new id of every node before the current one.
 //
 // Nothing is copied until something differs: a pass that changes nothing returns the graph that it was given, and the
 // nodes before the first change are shared. Index definitions are shared wherever they stay as they are, so nobody may
@@ -26,9 +26,9 @@ static inline const Graph *rewrite_graph(const Rewrite *w) { return w->to ? w->t
 // What operand k of the current node has become.
 static inline NodeId rewrite_operand(const Rewrite *w, int k) { return w->map[rewrite_node(w)->in[k]]; }
 
-void rewrite_keep(Rewrite *w);                 // the node stays, with its operands renamed
-void rewrite_replace(Rewrite *w, NodeId with); // its users get `with`, an id of rewrite_graph
-void rewrite_drop(Rewrite *w);                 // nobody uses it
+void rewrite_keep(Rewrite *w);                  // the node stays, with its operands renamed
+void rewrite_replace(Rewrite *w, NodeId with);  // its users get `with`, an id of rewrite_graph
+void rewrite_drop(Rewrite *w);                  // nobody uses it
 // Where new nodes are built; they get the origin of the current node.
 Builder *rewrite_builder(Rewrite *w);
 // The result, with the outputs renamed; `from` itself where nothing differs.

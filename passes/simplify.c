@@ -1,35 +1,36 @@
 // Pass `simplify`: the same bits with less work.
 //
-// On exit: no identity of algebra.c fits anywhere, in the graph or in a body; elementwise ops and index nodes use a scalar
-// where their operand only repeats one; no reduced index has extent 1. f32 sums keep their reads and indices (edit.h).
+// On exit: no identity of algebra.c fits anywhere, in the graph or in a body; elementwise ops and index nodes use a
+// scalar where their operand only repeats one; no reduced index has extent 1. f32 sums keep their reads and indices
+// (edit.h).
 #include "algebra.h"
 #include "edit.h"
 
 // ---- scalars behind broadcasts --------------------------------------------------------------------------------------
 
-// A rank-0 value all of whose elements are those of `id`, or a number; or nothing of the kind.
-typedef struct Scalar0 {
-  NodeId node;    // NODE_NONE: see is_number
+// What all elements of a value are: a rank-0 value, or a number; or nothing of the kind is known.
+typedef struct Repeated {
+  NodeId node;  // NODE_NONE: see is_number
   bool is_number;
   DType type;
   double number;
-} Scalar0;
+} Repeated;
 
-static Scalar0 scalar_behind(const Graph *g, NodeId id) {
+static Repeated scalar_behind(const Graph *g, NodeId id) {
   const Node *node = graph_node(g, id);
-  Scalar0 none = {.node = NODE_NONE}, scalar = {.node = id};
+  Repeated none = {.node = NODE_NONE}, scalar = {.node = id};
   if (node->shape.rank == 0) return scalar;
-  if (node->op == OP_reshape && graph_node(g, node->in[0])->shape.rank == 0) return (Scalar0){.node = node->in[0]};
+  if (node->op == OP_reshape && graph_node(g, node->in[0])->shape.rank == 0) return (Repeated){.node = node->in[0]};
   if (node->op != OP_index || node->index->combine != COMBINE_MAP || node->index->n_body != 1) return none;
   const Scalar *s = &node->index->body[0];
-  if (s->kind == SCALAR_READ && node->index->reads[0].rank == 0) return (Scalar0){.node = node->in[0]};
-  if (s->kind == SCALAR_CONST) return (Scalar0){NODE_NONE, true, s->type, s->number};
+  if (s->kind == SCALAR_READ && node->index->reads[0].rank == 0) return (Repeated){.node = node->in[0]};
+  if (s->kind == SCALAR_CONST) return (Repeated){NODE_NONE, true, s->type, s->number};
   return none;
 }
 
-static bool is_scalar(const Scalar0 *s) { return s->is_number || s->node != NODE_NONE; }
+static bool is_scalar(const Repeated *s) { return s->is_number || s->node != NODE_NONE; }
 
-static NodeId scalar_node(Rewrite *w, const Scalar0 *s) {
+static NodeId scalar_node(Rewrite *w, const Repeated *s) {
   return s->is_number ? build_const(rewrite_builder(w), s->type, s->number) : s->node;
 }
 
@@ -39,7 +40,7 @@ static bool unwrap_operands(Rewrite *w, int *args) {
   bool any = false;
   for (int k = 0; k < node->n_in; k++) {
     args[k] = rewrite_operand(w, k);
-    Scalar0 scalar = scalar_behind(rewrite_graph(w), args[k]);
+    Repeated scalar = scalar_behind(rewrite_graph(w), args[k]);
     if (!is_scalar(&scalar) || scalar.node == args[k]) continue;
     args[k] = scalar_node(w, &scalar);
     any = true;
@@ -64,7 +65,7 @@ static void simplify_elements(Rewrite *w) {
 
 static void simplify_reshape(Rewrite *w) {
   const Node *node = rewrite_node(w);
-  Scalar0 scalar = scalar_behind(rewrite_graph(w), rewrite_operand(w, 0));
+  Repeated scalar = scalar_behind(rewrite_graph(w), rewrite_operand(w, 0));
   if (!is_scalar(&scalar)) {
     rewrite_keep(w);
     return;
@@ -85,12 +86,16 @@ static void simplify_read(IndexEdit *edit, int k) {
   const Graph *g = rewrite_graph(edit->w);
   Read read, nowhere = {0};
   NodeId operand = edit_read(edit, k, &read);
-  Scalar0 scalar = scalar_behind(g, operand);
-  bool unwrap = read.rank > 0 && !edit->ordered && is_scalar(&scalar) && read_inside(&edit->def, &read, &graph_node(g, operand)->shape);
+  Repeated scalar = scalar_behind(g, operand);
+  bool unwrap = read.rank > 0 && !edit->ordered && is_scalar(&scalar) &&
+                read_inside(&edit->def, &read, &graph_node(g, operand)->shape);
   edit->changed |= unwrap;
-  if (!unwrap) edit_copy(edit, k);
-  else if (scalar.is_number) edit_set(edit, k, edit->body.emit.number(&edit->body.emit, scalar.type, scalar.number));
-  else edit_set(edit, k, body_read(&edit->body, scalar.node, &nowhere));
+  if (!unwrap)
+    edit_copy(edit, k);
+  else if (scalar.is_number)
+    edit_set(edit, k, edit->body.emit.number(&edit->body.emit, scalar.type, scalar.number));
+  else
+    edit_set(edit, k, body_read(&edit->body, scalar.node, &nowhere));
 }
 
 static void simplify_call(IndexEdit *edit, int k) {
@@ -98,8 +103,10 @@ static void simplify_call(IndexEdit *edit, int k) {
   edit_args(edit, k, args);
   int value = algebra_simplify(&edit->body.emit, edit_scalar(edit, k)->op, args);
   edit->changed |= value != NO_VALUE;
-  if (value == NO_VALUE) edit_copy(edit, k);
-  else edit_set(edit, k, value);
+  if (value == NO_VALUE)
+    edit_copy(edit, k);
+  else
+    edit_set(edit, k, value);
 }
 
 // ---- reduced indices of one value -----------------------------------------------------------------------------------
@@ -120,8 +127,10 @@ static void drop_index(IndexEdit *edit, int k) {
   for (size_t s = 0; s < body->n_code; s++) {
     Scalar *scalar = &body->code[s];
     if (scalar->kind != SCALAR_INDEX) continue;
-    if (scalar->arg[0] == k) *scalar = (Scalar){.kind = SCALAR_CONST, .type = DT_I32};
-    else scalar->arg[0] -= scalar->arg[0] > k;
+    if (scalar->arg[0] == k)
+      *scalar = (Scalar){.kind = SCALAR_CONST, .type = DT_I32};
+    else
+      scalar->arg[0] -= scalar->arg[0] > k;
   }
   def->n_red--;
   for (; k < def->n_out + def->n_red; k++) {
@@ -158,9 +167,12 @@ static void simplify_index(Rewrite *w) {
   IndexEdit edit = edit_begin(w);
   for (int k = 0; k < edit.node->index->n_body; k++) {
     ScalarKind kind = edit_scalar(&edit, k)->kind;
-    if (kind == SCALAR_READ) simplify_read(&edit, k);
-    else if (kind == SCALAR_OP) simplify_call(&edit, k);
-    else edit_copy(&edit, k);
+    if (kind == SCALAR_READ)
+      simplify_read(&edit, k);
+    else if (kind == SCALAR_OP)
+      simplify_call(&edit, k);
+    else
+      edit_copy(&edit, k);
   }
   drop_single_indices(&edit);
   edit_end(&edit);
@@ -170,10 +182,14 @@ Graph *pass_simplify(PassContext *ctx, const Graph *g) {
   Rewrite w = rewrite_begin(ctx, g);
   for (; rewrite_more(&w); w.at++) {
     const Node *node = rewrite_node(&w);
-    if (op_info(node->op)->class == OPC_POINTWISE) simplify_elements(&w);
-    else if (node->op == OP_reshape) simplify_reshape(&w);
-    else if (node->op == OP_index) simplify_index(&w);
-    else rewrite_keep(&w);
+    if (op_info(node->op)->class == OPC_POINTWISE)
+      simplify_elements(&w);
+    else if (node->op == OP_reshape)
+      simplify_reshape(&w);
+    else if (node->op == OP_index)
+      simplify_index(&w);
+    else
+      rewrite_keep(&w);
   }
   return rewrite_end(&w);
 }

@@ -1,5 +1,5 @@
-// Pass `tidy`: the simplifications again, after a pass that has made something new. On exit none of them changes anything
-// more, unless the last round still did.
+// Pass `tidy`: the simplifications again, after a pass that has made something new. On exit none of them changes
+// anything more, unless the last round still did.
 #include "passes.h"
 
 enum { MOST_ROUNDS = 4 };

@@ -1,5 +1,6 @@
-// For tests of compiled code: runs a DlcStep in one thread, every region of memory between guard pages, ending right at the
-// second, so that a kernel that reads or writes past a tensor that ends its region is caught. Fresh memory holds NaNs.
+// For tests of compiled code: runs a DlcStep in one thread, every region of memory between guard pages, ending right at
+// the second, so that a kernel that reads or writes past a tensor that ends its region is caught. Fresh memory holds
+// NaNs.
 #pragma once
 #include <stdlib.h>
 #include <string.h>
@@ -47,8 +48,10 @@ static inline StepRun step_run_new(const DlcStep *step, const int64_t *symbols, 
                                    int64_t state_floats) {
   StepRun run = {.step = step, .rt = {.seed = 1}};
   for (int k = 0; k < DLC_MAX_SYMBOLS; k++) run.rt.symbol[k] = symbols[k];
-  const int64_t bytes[DLC_REGION_COUNT] = {[DLC_ARENA] = step->arena_bytes,      [DLC_PARAM] = param_floats * 4,
-                                           [DLC_GRAD] = param_floats * 4,       [DLC_STATE] = state_floats * 4,
+  const int64_t bytes[DLC_REGION_COUNT] = {[DLC_ARENA] = step->arena_bytes,
+                                           [DLC_PARAM] = param_floats * 4,
+                                           [DLC_GRAD] = param_floats * 4,
+                                           [DLC_STATE] = state_floats * 4,
                                            [DLC_STATE_NEXT] = state_floats * 4};
   for (int k = 0; k < DLC_REGION_COUNT; k++) run.region[k] = guarded_new((size_t)bytes[k], 64);
   run.inputs = calloc((size_t)step->n_inputs + 1, sizeof *run.inputs);
@@ -92,16 +95,25 @@ static inline void step_execute(const StepRun *run, int parts) {
 // Element k of a tensor as a double, and back.
 static inline double step_get(DType type, const void *data, int64_t k) {
   switch (type) {
-    case DT_F32: return (double)((const float *)data)[k];
-    case DT_I32: return (double)((const int32_t *)data)[k];
-    default: return (double)((const uint8_t *)data)[k];
+    case DT_F32:
+      return (double)((const float *)data)[k];
+    case DT_I32:
+      return (double)((const int32_t *)data)[k];
+    default:
+      return (double)((const uint8_t *)data)[k];
   }
 }
 
 static inline void step_put(DType type, void *data, int64_t k, double value) {
   switch (type) {
-    case DT_F32: ((float *)data)[k] = (float)value; break;
-    case DT_I32: ((int32_t *)data)[k] = (int32_t)value; break;
-    default: ((uint8_t *)data)[k] = (uint8_t)value; break;
+    case DT_F32:
+      ((float *)data)[k] = (float)value;
+      break;
+    case DT_I32:
+      ((int32_t *)data)[k] = (int32_t)value;
+      break;
+    default:
+      ((uint8_t *)data)[k] = (uint8_t)value;
+      break;
   }
 }

@@ -123,6 +123,36 @@ static void test_shared(void **state) {
   codegen_free(c);
 }
 
+// Transposing copies, whole blocks of 16 by 16 and what is left, of four-byte and one-byte elements.
+static void check_transpose(Fixture *f, const char *type, int rows, int columns) {
+  const char *text = arena_printf(f->arena,
+                                  "graph g (N) {\n"
+                                  "  %%0 = input \"x\" : %s[%d,%d]\n"
+                                  "  %%1 = index map [i:%d, j:%d] { %%0[j, i] } : %s[%d,%d]\n"
+                                  "  return result \"y\" = %%1\n}\n",
+                                  type, columns, rows, rows, columns, type, rows, columns);
+  Compiled *c = compile(f, text, 1);
+  static const int64_t symbols[DLC_MAX_SYMBOLS] = {1, 1, 1, 1};
+  StepRun run = step_run_new(codegen_step(c), symbols, 0, 0);
+  DType dtype = (DType)codegen_step(c)->inputs[0].type;
+  for (int k = 0; k < rows * columns; k++) step_put(dtype, run.inputs[0].base, k, k % 251);
+  step_execute(&run, 2);
+  const void *y = step_address(&run, codegen_step(c)->outputs[0].at);
+  for (int i = 0; i < rows; i++)
+    for (int j = 0; j < columns; j++)
+      assert_true(step_get(dtype, y, i * columns + j) == (double)((j * rows + i) % 251));
+  step_run_free(&run);
+  codegen_free(c);
+}
+
+static void test_transposes(void **state) {
+  static const int sizes[] = {3, 16, 17, 32, 45};
+  for (size_t a = 0; a < sizeof sizes / sizeof *sizes; a++)
+    for (size_t b = 0; b < sizeof sizes / sizeof *sizes; b++) check_transpose(*state, "f32", sizes[a], sizes[b]);
+  check_transpose(*state, "i32", 33, 48);
+  check_transpose(*state, "u8", 33, 48);
+}
+
 // Random numbers are those of base/random.h, of this step and seed.
 static void test_random(void **state) {
   Compiled *c = compile(*state,
@@ -150,8 +180,8 @@ static void test_free_nothing(void **state) {
 #define CASE(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 
 int main(void) {
-  const struct CMUnitTest tests[] = {CASE(test_levels),  CASE(test_native), CASE(test_refused),
-                                     CASE(test_step),    CASE(test_batches), CASE(test_shared),
-                                     CASE(test_random), CASE(test_free_nothing)};
+  const struct CMUnitTest tests[] = {CASE(test_levels), CASE(test_native),      CASE(test_refused),
+                                     CASE(test_step),   CASE(test_batches),     CASE(test_shared),
+                                     CASE(test_random), CASE(test_transposes), CASE(test_free_nothing)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

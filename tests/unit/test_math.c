@@ -1,5 +1,5 @@
-// exp, log, tanh, sigmoid, erf and pow as they are compiled, against the C library in double, on a dense sample of all 2^32
-// floats; and bit for bit on other instruction sets and in scalar code.
+// exp, log, tanh, sigmoid, erf and pow as they are compiled, against the C library in double, on a dense sample of all
+// 2^32 floats; and bit for bit on other instruction sets and in scalar code.
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -128,8 +128,10 @@ static void test_erf(void **state) { check_accuracy(*state, OP_erf, erf, 2); }
 
 // Every pair of some special numbers, and pairs spread over all floats.
 static void test_pow(void **state) {
-  static const float special[] = {0.0f, -0.0f, 1, -1, 2, -2, 3, -3, 0.5f, -0.5f, 0x1.000002p0f, -0x1.fffffep-1f, INFINITY,
-                                  -INFINITY, NAN, 0x1p-149f, -0x1p-149f, 0x1p127f, -0x1p127f, 1e10f, 16777215, 33554432};
+  static const float special[] = {
+      0.0f,          -0.0f,           1,        -1,        2,   -2,        3,          -3,       0.5f,      -0.5f,
+      0x1.000002p0f, -0x1.fffffep-1f, INFINITY, -INFINITY, NAN, 0x1p-149f, -0x1p-149f, 0x1p127f, -0x1p127f, 1e10f,
+      16777215,      33554432};
   enum { N = sizeof special / sizeof *special };
   Function fn = function_new(*state, OP_pow, "native", BLOCK);
   double worst = 0;
@@ -161,21 +163,41 @@ typedef struct Row {
 
 static void test_special(void **state) {
   static const Row rows[] = {
-      {OP_exp, 0, 1},           {OP_exp, -0.0f, 1},         {OP_exp, INFINITY, INFINITY}, {OP_exp, -INFINITY, 0},
-      {OP_exp, 89, INFINITY},   {OP_exp, -104, 0},          {OP_exp, -103, 0x1p-149f},    {OP_exp, NAN, NAN},
-      {OP_log, 0, -INFINITY},   {OP_log, -0.0f, -INFINITY}, {OP_log, 1, 0},               {OP_log, INFINITY, INFINITY},
-      {OP_log, -1, NAN},        {OP_log, -INFINITY, NAN},   {OP_log, NAN, NAN},           {OP_tanh, -0.0f, -0.0f},
-      {OP_tanh, INFINITY, 1},   {OP_tanh, -INFINITY, -1},   {OP_tanh, NAN, NAN},          {OP_tanh, 0x1p-149f, 0x1p-149f},
-      {OP_sigmoid, 0, 0.5f},    {OP_sigmoid, INFINITY, 1},  {OP_sigmoid, -INFINITY, 0},   {OP_sigmoid, NAN, NAN},
-      {OP_erf, -0.0f, -0.0f},   {OP_erf, INFINITY, 1},      {OP_erf, -INFINITY, -1},      {OP_erf, NAN, NAN},
+      {OP_exp, 0, 1},
+      {OP_exp, -0.0f, 1},
+      {OP_exp, INFINITY, INFINITY},
+      {OP_exp, -INFINITY, 0},
+      {OP_exp, 89, INFINITY},
+      {OP_exp, -104, 0},
+      {OP_exp, -103, 0x1p-149f},
+      {OP_exp, NAN, NAN},
+      {OP_log, 0, -INFINITY},
+      {OP_log, -0.0f, -INFINITY},
+      {OP_log, 1, 0},
+      {OP_log, INFINITY, INFINITY},
+      {OP_log, -1, NAN},
+      {OP_log, -INFINITY, NAN},
+      {OP_log, NAN, NAN},
+      {OP_tanh, -0.0f, -0.0f},
+      {OP_tanh, INFINITY, 1},
+      {OP_tanh, -INFINITY, -1},
+      {OP_tanh, NAN, NAN},
+      {OP_tanh, 0x1p-149f, 0x1p-149f},
+      {OP_sigmoid, 0, 0.5f},
+      {OP_sigmoid, INFINITY, 1},
+      {OP_sigmoid, -INFINITY, 0},
+      {OP_sigmoid, NAN, NAN},
+      {OP_erf, -0.0f, -0.0f},
+      {OP_erf, INFINITY, 1},
+      {OP_erf, -INFINITY, -1},
+      {OP_erf, NAN, NAN},
   };
   for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
     Function fn = function_new(*state, rows[k].op, "native", 1);
     float y = *call(&fn, &rows[k].x, NULL), want = rows[k].y;
     function_free(&fn);
     bool same = (isnan(y) && isnan(want)) || (y == want && !signbit(y) == !signbit(want));
-    if (!same)
-      fail_msg("%s(%a) = %a, not %a", op_info(rows[k].op)->name, (double)rows[k].x, (double)y, (double)want);
+    if (!same) fail_msg("%s(%a) = %a, not %a", op_info(rows[k].op)->name, (double)rows[k].x, (double)y, (double)want);
   }
 }
 

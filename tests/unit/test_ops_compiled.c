@@ -13,7 +13,6 @@
 #include "plan.h"
 #include "run_step.h"
 
-
 typedef struct Build {
   Arena *arena;
   Guard guard;
@@ -164,6 +163,8 @@ typedef struct Variant {
 static const Variant variants[] = {
     {"native, in three parts, not fused", {.cpu = "native", .threads = 2, .no_contract = true}, {.no_fuse = true}, 3},
     {"x86-64-v3", {.cpu = "x86-64-v3", .threads = 1, .no_contract = true}, {.no_reuse = true}, 1},
+    {"native, with the micro-kernel", {.cpu = "native", .threads = 1}, {0}, 2},
+    {"x86-64-v3, with the micro-kernel", {.cpu = "x86-64-v3", .threads = 1}, {.no_fuse = true}, 1},
     {"x86-64-v2", {.cpu = "x86-64-v2", .threads = 1, .no_contract = true}, {0}, 2},
 };
 

@@ -191,6 +191,17 @@ static const OpCaseText hard[] = {
      "%0 = input \"x\" : f32[1,4,4,2,3] %1 = input \"w\" : f32[2,2,3,2,2]"
      "%2 = index sum [n:1, i:3, j:3, g:2, o:2 | r:2, s:2, c:3] { mul(%0[n, i + r, j + s, g, c], %1[r, s, c, g, o]) }"
      " : f32[1,3,3,2,2] return result \"y\" = %2"},
+    {"conv2d groups in one channel dimension", 0,
+     "%0 = input \"x\" : f32[2,4,4,6] %1 = input \"w\" : f32[2,2,3,4]"
+     "%2 = index sum [n:2, i:3, j:3, g:2, o:2 | r:2, s:2, c:3] { mul(%0[n, i + r, j + s, 3*g + c], %1[r, s, c, 2*g + o]) }"
+     " : f32[2,3,3,2,2] return result \"y\" = %2"},
+    {"patches", 0,
+     "%0 = input \"x\" : f32[2,8,6,2] %1 = input \"w\" : f32[4,3,2,3]"
+     "%2 = index sum [n:2, i:2, j:2, o:3 | r:4, s:3, c:2] { mul(%0[n, 4*i + r, 3*j + s, c], %1[r, s, c, o]) } : f32[2,2,2,3]"
+     " return result \"y\" = %2"},
+    {"patches of a batch", 0,
+     "%0 = input \"x\" : f32[2*N,3] %1 = input \"w\" : f32[2]"
+     "%2 = index sum [n:N, c:3 | r:2] { mul(%0[2*n + r, c], %1[r]) } : f32[N,3] return result \"y\" = %2"},
     {"transposed conv", 0,
      "%0 = input \"x\" : f32[2,3,2] %1 = input \"w\" : f32[3,2,2]"
      "%2 = index sum [n:2, u:7, c:2 | r:3, o:2] { mul(%0[n, (u - r + 1) /! 2, o], %1[r, c, o]) } : f32[2,7,2]"
@@ -211,6 +222,9 @@ static const OpCaseText hard[] = {
     {"windows side by side, halved elsewhere", 0,
      "%0 = input \"x\" : f32[12] %1 = input \"t\" : f32[2]"
      "%2 = index sum [i:4 | r:3] { mul(%0[3*i + r], %1[i // 2]) } : f32[4] return result \"y\" = %2"},
+    {"largest of windows side by side, some left out", 0,
+     "%0 = input \"x\" : f32[10] %1 = input \"t\" : f32[4] %2 = index max [i:5 | r:2] { mul(%0[2*i + r], %1[i]) } : f32[5]"
+     "%3 = const -100.0 : f32[] %4 = max %3, %2 : f32[5] return result \"y\" = %4"},
     {"product of windows side by side", 0,
      "%0 = input \"x\" : f32[8] %1 = index prod [i:4 | r:2] { %0[2*i + r] } : f32[4] return result \"y\" = %1"},
     {"quotient at the border", 0,
@@ -296,6 +310,7 @@ static void hard_reads(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(pointwise_gradients), cmocka_unit_test(index_gradients),
-                                     cmocka_unit_test(move_gradients), cmocka_unit_test(mixed_gradients), cmocka_unit_test(hard_reads)};
+                                     cmocka_unit_test(move_gradients), cmocka_unit_test(mixed_gradients),
+                                     cmocka_unit_test(hard_reads)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

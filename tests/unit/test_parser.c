@@ -236,7 +236,7 @@ static void tokens_have_kinds_and_places(void **state) {
   assert_string_equal(tokens(r,
                              "\xef\xbb\xbf"
                              "a\r\nb|>c"),
-                      "1:2 name a\n2:1 name b\n2:2 symbol |>\n2:4 name c\n");
+                      "1:1 name a\n2:1 name b\n2:2 symbol |>\n2:4 name c\n");
   assert_string_equal(tokens(r, "train data"), "1:1 name train\n1:7 name data\n");
   assert_int_equal(r.sink->n_errors, 0);
   arena_free(r.arena);

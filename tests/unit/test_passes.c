@@ -48,23 +48,26 @@ static const Rule rules[] = {
     // ---- canonicalise ----------------------------------------------------------------------------------------------
     {"operands in order", "canonicalise", X Y "%2 = mul %1, %0 : f32[N,4]" OUT(2),
      X Y "%2 = mul %0, %1 : f32[N,4]" OUT(2)},
-    {"constants last", "canonicalise", "%0 = const 2.0 : f32[] %1 = input \"x\" : f32[4] %2 = add %0, %1 : f32[4]" OUT(2),
+    {"constants last", "canonicalise",
+     "%0 = const 2.0 : f32[] %1 = input \"x\" : f32[4] %2 = add %0, %1 : f32[4]" OUT(2),
      "%0 = const 2.0 : f32[] %1 = input \"x\" : f32[4] %2 = add %1, %0 : f32[4]" OUT(2)},
     {"max has an order of its own", "canonicalise", X Y "%2 = max %1, %0 : f32[N,4]" OUT(2), NULL},
     {"operands in order in a body", "canonicalise",
      X Y "%2 = index map [n:N, i:4] { t0 = %0[n, i]; add(%1[n, i], t0) } : f32[N,4]" OUT(2),
      X Y "%2 = index map [n:N, i:4] { add(%0[n, i], %1[n, i]) } : f32[N,4]" OUT(2)},
-    {"reshape of a reshape", "canonicalise,dce",
-     X "%1 = reshape %0 : f32[N,2,2] %2 = reshape %1 : f32[N,4,1]" OUT(2), X "%1 = reshape %0 : f32[N,4,1]" OUT(1)},
+    {"reshape of a reshape", "canonicalise,dce", X "%1 = reshape %0 : f32[N,2,2] %2 = reshape %1 : f32[N,4,1]" OUT(2),
+     X "%1 = reshape %0 : f32[N,4,1]" OUT(1)},
     {"reshape there and back", "canonicalise,dce",
      X "%1 = reshape %0 : f32[N,2,2] %2 = reshape %1 : f32[N,4] %3 = exp %2 : f32[N,4]" OUT(3),
      X "%1 = exp %0 : f32[N,4]" OUT(1)},
     {"concat of one", "canonicalise", X "%1 = concat %0 axis 1 : f32[N,4] %2 = exp %1 : f32[N,4]" OUT(2),
      X "%1 = exp %0 : f32[N,4]" OUT(1)},
     {"movement to its own place", "canonicalise,dce",
-     X "%1 = index map [n:N, i:4] { %0[n, i] } : f32[N,4] %2 = exp %1 : f32[N,4]" OUT(2), X "%1 = exp %0 : f32[N,4]" OUT(1)},
+     X "%1 = index map [n:N, i:4] { %0[n, i] } : f32[N,4] %2 = exp %1 : f32[N,4]" OUT(2),
+     X "%1 = exp %0 : f32[N,4]" OUT(1)},
     {"transpose of a transpose", "canonicalise,dce",
-     X "%1 = index map [i:4, n:N] { %0[n, i] } : f32[4,N] %2 = index map [n:N, i:4] { exp(%1[i, n]) } : f32[N,4]" OUT(2),
+     X
+     "%1 = index map [i:4, n:N] { %0[n, i] } : f32[4,N] %2 = index map [n:N, i:4] { exp(%1[i, n]) } : f32[N,4]" OUT(2),
      X "%1 = index map [n:N, i:4] { exp(%0[n, i]) } : f32[N,4]" OUT(1)},
     {"slice of a slice", "canonicalise,dce",
      "%0 = input \"x\" : f32[20] %1 = index map [i:9] { %0[2*i + 1] } : f32[9]"
@@ -72,21 +75,24 @@ static const Rule rules[] = {
      "%0 = input \"x\" : f32[20] %1 = index map [i:4] { %0[4*i + 3] } : f32[4]" OUT(1)},
     {"product of a transposed operand", "canonicalise,dce",
      X "%1 = input \"w\" : f32[7,4] %2 = index map [k:4, j:7] { %1[j, k] } : f32[4,7]"
-     "%3 = index sum [n:N, j:7 | k:4] { mul(%0[n, k], %2[k, j]) } : f32[N,7]" OUT(3),
+       "%3 = index sum [n:N, j:7 | k:4] { mul(%0[n, k], %2[k, j]) } : f32[N,7]" OUT(3),
      X "%1 = input \"w\" : f32[7,4] %2 = index sum [n:N, j:7 | k:4] { mul(%0[n, k], %1[j, k]) } : f32[N,7]" OUT(2)},
     {"but not if the micro-kernel would lose it", "canonicalise",
      X "%1 = input \"w\" : f32[4,4] %2 = index map [k:4, j:8] { %1[k, j // 2] } : f32[4,8]"
-     "%3 = index sum [n:N, j:8 | k:4] { mul(%0[n, k], %2[k, j]) } : f32[N,8]" OUT(3), NULL},
+       "%3 = index sum [n:N, j:8 | k:4] { mul(%0[n, k], %2[k, j]) } : f32[N,8]" OUT(3),
+     NULL},
     {"a crop's edge is not the source's", "canonicalise,dce",
      "%0 = input \"x\" : f32[9] %1 = index map [i:5] { %0[i + 2] } : f32[5]"
-     "%2 = index map [i:7] { %1[i - 1] } : f32[7]" OUT(2), NULL},
+     "%2 = index map [i:7] { %1[i - 1] } : f32[7]" OUT(2),
+     NULL},
     {"a pad read inside", "canonicalise,dce",
      "%0 = input \"x\" : f32[5] %1 = index map [i:9] { %0[i - 2] } : f32[9]"
      "%2 = index map [i:7] { %1[i + 1] } : f32[7]" OUT(2),
      "%0 = input \"x\" : f32[5] %1 = index map [i:7] { %0[i - 1] } : f32[7]" OUT(1)},
     {"a pad's zeros count in a maximum", "canonicalise,dce",
      "%0 = input \"x\" : f32[5] %1 = index map [i:7] { %0[i - 1] } : f32[7]"
-     "%2 = index max [i:5 | r:3] { %1[i + r] } : f32[5]" OUT(2), NULL},
+     "%2 = index max [i:5 | r:3] { %1[i + r] } : f32[5]" OUT(2),
+     NULL},
     {"a transposed operand that is left", "canonicalise,dce",
      "%0 = input \"x\" : f32[4,5] %1 = index map [i:5, j:4] { %0[j, i] } : f32[5,4]"
      "%2 = index max [i:5, j:4 | r:3] { %1[i, j + r - 1] } : f32[5,4]" OUT(2),
@@ -101,7 +107,8 @@ static const Rule rules[] = {
      "%0 = input \"x\" : f32[3] %1 = exp %0 : f32[3]" OUT(1)},
     {"spread, then upsampled", "canonicalise,dce",
      "%0 = input \"x\" : f32[3] %1 = index map [i:5] { %0[i /! 2] } : f32[5]"
-     "%2 = index map [i:10] { %1[i // 2] } : f32[10]" OUT(2), NULL},
+     "%2 = index map [i:10] { %1[i // 2] } : f32[10]" OUT(2),
+     NULL},
     {"a division with a common factor", "canonicalise",
      "%0 = input \"x\" : f32[9] %1 = index map [i:9] { %0[(2*i + 4) /! 4] } : f32[9]" OUT(1),
      "%0 = input \"x\" : f32[9] %1 = index map [i:9] { %0[(i + 2) /! 2] } : f32[9]" OUT(1)},
@@ -123,14 +130,17 @@ static const Rule rules[] = {
      "%0 = const 2.0 : f32[] %1 = const 3.0 : f32[] %2 = index map [i:4] { mul(%0[], %1[]) } : f32[4]" OUT(2),
      "%0 = index map [i:4] { 6.0 } : f32[4]" OUT(0)},
     {"a sum of products stays one", "fold",
-     "%0 = input \"x\" : f32[4] %1 = const 0.3 : f32[] %2 = index sum [| i:4] { mul(%0[i], %1[]) } : f32[]" OUT(2), NULL},
+     "%0 = input \"x\" : f32[4] %1 = const 0.3 : f32[] %2 = index sum [| i:4] { mul(%0[i], %1[]) } : f32[]" OUT(2),
+     NULL},
     // ---- simplify --------------------------------------------------------------------------------------------------
     {"times one, minus zero, by one", "simplify,dce",
      X "%1 = const 1.0 : f32[] %2 = const 0.0 : f32[] %3 = mul %0, %1 : f32[N,4] %4 = sub %3, %2 : f32[N,4]"
-     "%5 = div %4, %1 : f32[N,4] %6 = exp %5 : f32[N,4]" OUT(6), X "%1 = exp %0 : f32[N,4]" OUT(1)},
+       "%5 = div %4, %1 : f32[N,4] %6 = exp %5 : f32[N,4]" OUT(6),
+     X "%1 = exp %0 : f32[N,4]" OUT(1)},
     {"plus zero makes 0 of -0", "simplify", X "%1 = const 0.0 : f32[] %2 = add %0, %1 : f32[N,4]" OUT(2), NULL},
     {"plus minus zero", "simplify,dce",
-     X "%1 = const -0.0 : f32[] %2 = add %0, %1 : f32[N,4] %3 = exp %2 : f32[N,4]" OUT(3), X "%1 = exp %0 : f32[N,4]" OUT(1)},
+     X "%1 = const -0.0 : f32[] %2 = add %0, %1 : f32[N,4] %3 = exp %2 : f32[N,4]" OUT(3),
+     X "%1 = exp %0 : f32[N,4]" OUT(1)},
     {"times zero is not zero", "simplify", X "%1 = const 0.0 : f32[] %2 = mul %0, %1 : f32[N,4]" OUT(2), NULL},
     {"integers plus zero", "simplify,dce",
      "%0 = input \"x\" : i32[4] %1 = const 0 : i32[] %2 = add %0, %1 : i32[4] %3 = neg %2 : i32[4]" OUT(3),
@@ -153,17 +163,19 @@ static const Rule rules[] = {
     {"select of a negation", "simplify,dce",
      "%0 = input \"c\" : bool[4] %1 = not %0 : bool[4] %2 = input \"x\" : f32[4] %3 = exp %2 : f32[4]"
      "%4 = select %1, %2, %3 : f32[4]" OUT(4),
-     "%0 = input \"c\" : bool[4] %1 = input \"x\" : f32[4] %2 = exp %1 : f32[4] %3 = select %0, %2, %1 : f32[4]" OUT(3)},
+     "%0 = input \"c\" : bool[4] %1 = input \"x\" : f32[4] %2 = exp %1 : f32[4] %3 = select %0, %2, %1 : f32[4]" OUT(
+         3)},
     {"a repeated scalar as an operand", "simplify,dce",
      X "%1 = input \"s\" : f32[] %2 = index map [n:N, i:4] { %1[] } : f32[N,4] %3 = mul %0, %2 : f32[N,4]" OUT(3),
      X "%1 = input \"s\" : f32[] %2 = mul %0, %1 : f32[N,4]" OUT(2)},
     {"only repeated scalars", "simplify,dce",
      "%0 = input \"s\" : f32[] %1 = index map [i:4] { %0[] } : f32[4] %2 = index map [i:4] { 2.0 } : f32[4]"
      "%3 = max %1, %2 : f32[4]" OUT(3),
-     "%0 = input \"s\" : f32[] %1 = const 2.0 : f32[] %2 = max %0, %1 : f32[] %3 = index map [i:4] { %2[] } : f32[4]" OUT(3)},
+     "%0 = input \"s\" : f32[] %1 = const 2.0 : f32[] %2 = max %0, %1 : f32[] %3 = index map [i:4] { %2[] } : f32[4]" OUT(
+         3)},
     {"a repeated scalar in a body", "simplify,dce",
      X "%1 = index map [n:N, i:4] { 3.0 } : f32[N,4]"
-     "%2 = index map [n:N, i:4] { max(%0[n, i], %1[n, i]) } : f32[N,4]" OUT(2),
+       "%2 = index map [n:N, i:4] { max(%0[n, i], %1[n, i]) } : f32[N,4]" OUT(2),
      X "%1 = index map [n:N, i:4] { max(%0[n, i], 3.0) } : f32[N,4]" OUT(1)},
     {"but not where it is left", "simplify",
      "%0 = index map [i:4] { 3.0 } : f32[4] %1 = index map [i:4] { %0[i - 1] } : f32[4]" OUT(1), NULL},
@@ -172,13 +184,15 @@ static const Rule rules[] = {
     {"a reduced index of one value", "simplify",
      X "%1 = index max [n:N | r:1, c:4] { add(%0[n + r, c], to_f32(r)) } : f32[N]" OUT(1),
      X "%1 = index max [n:N | c:4] { add(%0[n, c], to_f32(0)) } : f32[N]" OUT(1)},
-    {"f32 sums keep their indices", "simplify", X "%1 = index sum [n:N, i:4 | r:1] { %0[n, i] } : f32[N,4]" OUT(1), NULL},
+    {"f32 sums keep their indices", "simplify", X "%1 = index sum [n:N, i:4 | r:1] { %0[n, i] } : f32[N,4]" OUT(1),
+     NULL},
     {"i32 sums need not", "simplify",
      "%0 = input \"x\" : i32[4] %1 = index sum [i:4 | r:1] { neg(%0[i]) } : i32[4]" OUT(1),
      "%0 = input \"x\" : i32[4] %1 = index map [i:4] { neg(%0[i]) } : i32[4]" OUT(1)},
     {"f32 sums keep their reads", "canonicalise,simplify",
      X "%1 = index map [k:4, n:N] { %0[n, k] } : f32[4,N] %2 = index map [k:4, n:N] { 2.0 } : f32[4,N]"
-     "%3 = index sum [n:N | k:4] { select(true, %1[k, n], %2[k, n]) } : f32[N]" OUT(3), NULL},
+       "%3 = index sum [n:N | k:4] { select(true, %1[k, n], %2[k, n]) } : f32[N]" OUT(3),
+     NULL},
     {"a product of one is", "simplify", X "%1 = index prod [n:N, i:4 | r:1] { exp(%0[n, i]) } : f32[N,4]" OUT(1),
      X "%1 = index map [n:N, i:4] { exp(%0[n, i]) } : f32[N,4]" OUT(1)},
     {"so is a maximum of one", "simplify", X "%1 = index max [n:N, i:4 | r:1] { exp(%0[n, i]) } : f32[N,4]" OUT(1),
@@ -191,20 +205,26 @@ static const Rule rules[] = {
      X "%1 = exp %0 : f32[N,4] %2 = sub %1, %1 : f32[N,4]" OUT(2)},
     {"equal but for their names", "cse",
      X "%1 = index sum [n:N | i:4] { %0[n, i] } : f32[N] @mean %2 = index sum [m:N | k:4] { %0[m, k] } : f32[N] @sum"
-     "%3 = sub %1, %2 : f32[N]" OUT(3),
+       "%3 = sub %1, %2 : f32[N]" OUT(3),
      X "%1 = index sum [n:N | i:4] { %0[n, i] } : f32[N] @mean %2 = sub %1, %1 : f32[N]" OUT(2)},
     {"equal constants, not equal zeros", "cse",
-     "%0 = const 0.0 : f32[] %1 = const -0.0 : f32[] %2 = const 0.0 : f32[] %3 = add %1, %2 : f32[] %4 = add %0, %3 : f32[]"
-     OUT(4),
+     "%0 = const 0.0 : f32[] %1 = const -0.0 : f32[] %2 = const 0.0 : f32[] %3 = add %1, %2 : f32[] %4 = add %0, %3 : f32[]" OUT(
+         4),
      "%0 = const 0.0 : f32[] %1 = const -0.0 : f32[] %2 = add %1, %0 : f32[] %3 = add %0, %2 : f32[]" OUT(3)},
     {"random numbers of two streams", "cse",
      "%0 = random stream 1 : f32[4] %1 = random stream 2 : f32[4] %2 = sub %0, %1 : f32[4]" OUT(2), NULL},
     {"operands that become one read", "cse",
-     X "%1 = exp %0 : f32[N,4] %2 = exp %0 : f32[N,4] %3 = index map [n:N, i:4] { add(%1[n, i], %2[n, i]) } : f32[N,4]" OUT(3),
+     X
+     "%1 = exp %0 : f32[N,4] %2 = exp %0 : f32[N,4] %3 = index map [n:N, i:4] { add(%1[n, i], %2[n, i]) } : f32[N,4]" OUT(
+         3),
      X "%1 = exp %0 : f32[N,4] %2 = index map [n:N, i:4] { add(%1[n, i], %1[n, i]) } : f32[N,4]" OUT(2)},
     {"a sum of products does not become a square", "cse,dce",
-     X "%1 = exp %0 : f32[N,4] %2 = exp %0 : f32[N,4] %3 = index sum [n:N | i:4] { mul(%1[n, i], %2[n, i]) } : f32[N]" OUT(3),
-     X "%1 = exp %0 : f32[N,4] %2 = exp %0 : f32[N,4] %3 = index sum [n:N | i:4] { mul(%1[n, i], %2[n, i]) } : f32[N]" OUT(3)},
+     X
+     "%1 = exp %0 : f32[N,4] %2 = exp %0 : f32[N,4] %3 = index sum [n:N | i:4] { mul(%1[n, i], %2[n, i]) } : f32[N]" OUT(
+         3),
+     X
+     "%1 = exp %0 : f32[N,4] %2 = exp %0 : f32[N,4] %3 = index sum [n:N | i:4] { mul(%1[n, i], %2[n, i]) } : f32[N]" OUT(
+         3)},
     {"what no output needs", "dce", X Y "%2 = exp %0 : f32[N,4] %3 = const 1.0 : f32[] %4 = neg %0 : f32[N,4]" OUT(4),
      X Y "%2 = neg %0 : f32[N,4]" OUT(2)},
 };
@@ -293,7 +313,8 @@ static size_t bytes_for(int layers) {
   Shape shape = {.rank = 2, .dim = {{1, graph_symbol(b.graph, "N")}, dim_const(8)}};
   Shape weights = {.rank = 2, .dim = {dim_const(8), dim_const(8)}};
   Read reads[2] = {{2, {index_of(0), index_of(2)}}, {2, {index_of(2), index_of(1)}}};
-  Scalar body[3] = {{.kind = SCALAR_READ}, {.kind = SCALAR_READ, .arg = {1}}, {.kind = SCALAR_OP, .op = OP_mul, .arg = {0, 1}}};
+  Scalar body[3] = {
+      {.kind = SCALAR_READ}, {.kind = SCALAR_READ, .arg = {1}}, {.kind = SCALAR_OP, .op = OP_mul, .arg = {0, 1}}};
   IndexDef product = {.combine = COMBINE_SUM, .n_out = 2, .n_red = 1, .reads = reads, .n_body = 3, .body = body};
   for (int k = 0; k < 3; k++) product.extent[k] = k ? dim_const(8) : shape.dim[0];
   NodeId x = build_input(&b, "x", DT_F32, &shape);
@@ -370,7 +391,8 @@ static void rows_run_in_their_mode_and_up_to_the_last(void **state) {
   assert_false(has_gradient(passes_run(&ctx, g, PASS_INFER, NULL, NULL)));
   assert_false(has_gradient(passes_run(&ctx, g, PASS_INFER, NULL, "autodiff")));
   assert_ptr_equal(passes_run(&ctx, g, PASS_TRAIN, "", NULL), g);
-  static const char *const equal[][3] = {  // a list, and a last row that stop the standard sequence at the same place
+  static const char *const equal[][3] = {
+      // a list, and a last row that stop the standard sequence at the same place
       {NULL, "autodiff", "autodiff"},
       {NULL, "dce", "autodiff,canonicalise,fold,simplify,cse,dce"},
       {"-simplify,-tidy", "dce", "autodiff,canonicalise,fold,cse,dce"},
