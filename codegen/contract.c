@@ -170,6 +170,7 @@ static bool fill_axes(const Analysis *s, Phase *phase) {
   for (int k = 0; k < def->n_out; k++) {
     c[k] = s->stride_c[k] * s->residues.period[k];
     phase->c0 += s->stride_c[k] * s->residues.residue[k];
+    phase->first[k] = s->residues.residue[k];
   }
   int lane = def->n_out - 1;
   phase->lane = axis_of(def, lane, &s->residues, a, b, c);

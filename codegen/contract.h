@@ -28,8 +28,9 @@ typedef struct Phase {
   Axis row, lane;
   Axis red[CONTRACT_MAX_AXES];
   int n_red;
-  bool empty;          // no element of the reduction is inside: the sum is 0
-  int64_t a0, b0, c0;  // element offsets of the first point
+  bool empty;                     // no element of the reduction is inside: the sum is 0
+  int64_t a0, b0, c0;             // element offsets of the first point
+  int64_t first[IR_MAX_INDICES];  // the node's output indices there: those of axes of extent 1 stay so
 } Phase;
 
 typedef struct Tile {

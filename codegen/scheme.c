@@ -4,8 +4,9 @@
 // The sweep is first lowered with one plain loop per index (the probe), and the memory accesses are read off that nest:
 //   merge   neighbouring indices become one axis where every access moves evenly over both;
 //   lanes   along the last output axis, or along the reduction where the node's order says so (or, for what has no
-//   order,
-//           where only that is contiguous);
+//           order, where only that is contiguous);
+//   unroll  small windows, with code of its own for each residue of an exact division;
+//   blocks  of an axis along which a transposing read is contiguous;
 //   items   leading output axes, until what is inside costs enough to be worth handing out.
 #include "product.h"
 #include "sweep.h"

@@ -226,7 +226,7 @@ static void set_indices(const Emit *e, const Axis *axis, LLVMValueRef position, 
 static void store_row(const Emit *e, LLVMValueRef row, const LLVMValueRef *acc) {
   const IndexDef *def = e->job->contract->root->index;
   LLVMValueRef index[IR_MAX_INDICES];
-  for (int k = 0; k < def->n_out; k++) index[k] = number(e, 0);
+  for (int k = 0; k < def->n_out; k++) index[k] = number(e, e->phase->first[k]);
   for (int k = 0; k < e->phase->n_outer; k++) set_indices(e, &e->phase->outer[k], e->outer[k], index);
   set_indices(e, &e->phase->row, row, index);
   for (int j = 0; j < e->vectors; j++) {

@@ -160,16 +160,28 @@ static NodeId loss_of(const Graph *g) {
   return NODE_NONE;
 }
 
-// The graph with node `cut` replaced by an input of the name, or as it is where cut is NODE_NONE.
+// What the loss needs, with the graph cut at `cut`: what only the cut node needs is not among it.
+static bool *needed_nodes(const AtRun *run, NodeId cut) {
+  const Graph *g = run->lowered->graph;
+  bool *needed = arena_array(run->p->session->arena, g->n_nodes, sizeof *needed);
+  needed[loss_of(g)] = true;
+  for (size_t k = g->n_nodes; k-- > 0;)
+    for (int i = 0; needed[k] && (NodeId)k != cut && i < g->nodes[k].n_in; i++) needed[g->nodes[k].in[i]] = true;
+  return needed;
+}
+
+// What computes the loss, with node `cut` replaced by an input of the name, or as it is where cut is NODE_NONE. The
+// input that is differentiated by is there in any case.
 static Graph *cut_graph(const AtRun *run, NodeId cut, const char *name) {
   const Graph *g = run->lowered->graph;
   Builder b = {.graph = graph_like(g)};
+  const bool *needed = needed_nodes(run, cut);
   NodeId *map = arena_array(run->p->session->arena, g->n_nodes, sizeof *map);
   for (size_t k = 0; k < g->n_nodes; k++) {
     const Node *node = &g->nodes[k];
     if ((NodeId)k == cut)
       map[k] = build_input(&b, name, node->type, &node->shape);
-    else
+    else if (needed[k] || node->op == OP_input)
       map[k] = build_copy(&b, g, (NodeId)k, map);
   }
   for (size_t k = 0; k < g->n_outputs; k++)

@@ -147,6 +147,7 @@ typedef struct Item {
   bool assigned;    // `=` stands before the value
   Expr *value;      // or NULL
   bool has_items;
+  bool broken;      // a mistake was reported here: items may be missing
   struct Item *items;
   struct Item *next;
 } Item;

@@ -68,6 +68,9 @@ TrainBlock *program_train_block(const Program *program, int model);  // NULL whe
 bool blocks_is_hyper(const Decl *model, const char *name);
 const NamedValue *blocks_hyper(Program *program, const Decl *model, const TrainBlock *train, int *count);
 
+// Did an item not parse, here or inside? Then what else the block lacks says nothing.
+bool items_broken(const Item *items);
+
 // ---- keys whose value is a call with options: sgd(lr = 0.1), every(epochs = 1), idx("file") (blocks_bind.c) ---------
 
 typedef enum OptionKind {

@@ -291,10 +291,35 @@ static void check_names(Reader *r, const Expr *expression) {
   globals_check_expr(r->p->globals, r->p->sink, &known, expression);
 }
 
-// `name = expression`: the field and the part of the rows that it comes from.
-static bool read_field(Reader *r, const Item *item, FieldSpec *field, SplitPart *part) {
+// The fields of a split, one of which an expression may mention by its bare name.
+typedef struct Siblings {
+  Reader *reader;
+  const Item *fields;
+} Siblings;
+
+// False after reporting: a field's expression sees its source, not the split's fields.
+static bool visit_sibling(void *state, const Expr *expr) {
+  const Siblings *siblings = state;
+  Reader *r = siblings->reader;
+  const char *name = expr->kind == EXPR_PATH && !expr->path->next ? expr->path->text : NULL;
+  if (!name || find_thing(r, name) || scope_find(r->scope, name) || globals_find(r->p->globals, name)) return true;
+  for (const Item *field = siblings->fields; field; field = field->next) {
+    if (!field->words || strcmp(field->words->text, name) != 0) continue;
+    diag_error(r->p->sink, DIAG_E0006, expr->span,
+               "'%s' is a field: a field made of fields, such as statistics over a split, has no meaning in this "
+               "version yet",
+               name);
+    return false;
+  }
+  return true;
+}
+
+// `name = expression`, one of `fields`: the field and the part of the rows that it comes from.
+static bool read_field(Reader *r, const Item *item, const Item *fields, FieldSpec *field, SplitPart *part) {
   const Name *name = item->words;
   Leaf leaf = {.reader = r};
+  Siblings siblings = {r, fields};
+  if (!expr_each(item->value, visit_sibling, &siblings)) return poison(r), false;
   bool whole_tree = expr_each(item->value, visit_leaf, &leaf);
   if (!leaf.expr) {
     if (item->value->kind != EXPR_ERROR)
@@ -321,7 +346,7 @@ static bool same_part(const SplitPart *a, const SplitPart *b) {
   return a->is_part == b->is_part && (!a->is_part || (a->from == b->from && a->to == b->to && a->seed == b->seed));
 }
 
-static void add_field(Reader *r, const Item *item, SplitSpec *split) {
+static void add_field(Reader *r, const Item *item, const Item *fields, SplitSpec *split) {
   bool plain = item->words && !item->words->next && item->assigned;
   if (!plain) {
     diag_error(r->p->sink, DIAG_E0154, item->span, "a split is made of fields: name = source");
@@ -335,7 +360,7 @@ static void add_field(Reader *r, const Item *item, SplitSpec *split) {
   }
   SplitPart part;
   FieldSpec *field = &split->fields[split->n_fields];
-  if (!read_field(r, item, field, &part)) return;
+  if (!read_field(r, item, fields, field, &part)) return;
   if (split->n_fields && !same_part(&part, &split->part)) {
     diag_error(r->p->sink, DIAG_E0155, item->value->span, "the fields of one split come from the same rows");
     r->block->broken = true;
@@ -349,7 +374,7 @@ static Thing read_split(Reader *r, const Item *item) {
   size_t n = 0;
   for (const Item *field = item->items; field; field = field->next) n++;
   SplitSpec split = {.fields = arena_array(r->p->arena, n, sizeof *split.fields), .part = {.to = 1}};
-  for (const Item *field = item->items; field; field = field->next) add_field(r, field, &split);
+  for (const Item *field = item->items; field; field = field->next) add_field(r, field, item->items, &split);
   if (n == 0) {
     diag_error(r->p->sink, DIAG_E0154, item->span, "split '%s' has no fields", item->words->text);
     return poison(r);
@@ -559,7 +584,8 @@ void data_block_read(Program *program, DataBlock *block) {
   Reader r = {.p = program, .block = block, .scope = scope_new(program->arena, NULL)};
   block->spec = (DataSpec){.name = block->decl->name->text, .span = block->decl->name->span};
   size_t errors = program->sink->n_errors;
-  if (!few_enough(&r, block->decl->items)) return;
+  block->broken = items_broken(block->decl->items);
+  if (block->broken || !few_enough(&r, block->decl->items)) return;
   for (const Item *item = block->decl->items; item; item = item->next) read_item(&r, item);
   block->broken |= program->sink->n_errors != errors;
   check_used(&r);

@@ -36,6 +36,12 @@ static bool is_not_name(void *state, const Expr *expr) {
 
 bool expr_uses(const Expr *expr, const char *name) { return !expr_each(expr, is_not_name, (void *)name); }
 
+bool items_broken(const Item *items) {
+  for (; items; items = items->next)
+    if (items->broken || items_broken(items->items)) return true;
+  return false;
+}
+
 // ---- rewriting ------------------------------------------------------------------------------------------------------
 
 static Expr *rewrite_list(Arena *arena, const Expr *list, ExprSwap swap, void *state) {

@@ -226,8 +226,8 @@ static void report_unused(Reader *r, const Name *name, const char *nearest) {
     diag_error(r->p->sink, DIAG_E0109, name->span, "'%s' is assigned and never used", name->text);
 }
 
-// Reports every unused name; true where one of them looks like a misspelt `loss`.
-static bool report_unused_names(Reader *r) {
+// Reports every unused name, without a loss only what may be a misspelt key; true where one looks like `loss`.
+static bool report_unused_names(Reader *r, bool has_loss) {
   bool loss = false;
   read_entries(r, r->block->decl->items);  // as written: what --set replaces still counts as a use
   for (int k = 0; k < r->n; k++) {
@@ -235,7 +235,7 @@ static bool report_unused_names(Reader *r) {
     for (const Name *name = item_names(r->entries[k].item); name; name = name->next) {
       if (strcmp(name->text, "_") == 0 || used_after(r, k, name->text)) continue;
       const char *nearest = train_key_nearest(name->text);
-      report_unused(r, name, nearest);
+      if (has_loss || nearest) report_unused(r, name, nearest);
       loss |= nearest && strcmp(nearest, "loss") == 0;
     }
   }
@@ -311,12 +311,13 @@ void train_block_read(Program *program, TrainBlock *block) {
   for (int k = 0; k < program->n_settings; k++) apply_setting(program, &items, &program->settings[k]);
   Reader r = {.p = program, .block = block, .scope = scope_new(program->arena, NULL)};
   block->spec = defaults(block);
+  block->broken = true;
+  if (items_broken(block->decl->items)) return;
   check_arguments(&r);
   check_splits(&r);
-  block->broken = true;
   if (!read_entries(&r, items)) return;
   for (int k = 0; k < r.n; k++) read_entry(&r, k);
-  bool misspelt = report_unused_names(&r);
+  bool misspelt = report_unused_names(&r, has_loss(block));
   if (!has_loss(block) && !misspelt) {
     Diag *diag = diag_error(program->sink, DIAG_E0310, block->spec.span, "train %s has no loss", block->spec.model);
     diag_line(program->sink, diag, DIAG_HELP, "loss = cross_entropy(%s(image), label)", block->spec.model);

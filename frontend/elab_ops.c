@@ -26,17 +26,26 @@ NodeId elab_dim_node(Elab *e, Dim dim, DType type) {
   return build_binary(&e->builder, OP_mul, count, build_const(&e->builder, type, (double)dim.scale));
 }
 
+// Whole numbers meet i32 tensors in 32 bits.
+static bool fits_i32(Elab *e, int64_t number, Span span) {
+  if (number >= INT32_MIN && number <= INT32_MAX) return true;
+  elab_error(e, DIAG_E0113, span, "the number %lld does not fit i32", (long long)number);
+  return false;
+}
+
 NodeId elab_node(Elab *e, Value v, bool integers, Span span) {
   switch (v.kind) {
     case VALUE_TENSOR:
       return v.node;
     case VALUE_INT:
+      if (integers && !fits_i32(e, v.integer, span)) return NODE_NONE;
       return build_const(&e->builder, integers ? DT_I32 : DT_F32, (double)v.integer);
     case VALUE_FLOAT:
       return build_const(&e->builder, DT_F32, v.number);
     case VALUE_BOOL:
       return build_const(&e->builder, DT_BOOL, v.boolean);
     case VALUE_DIM:
+      if (integers && !fits_i32(e, v.dim.scale, span)) return NODE_NONE;
       return elab_dim_node(e, v.dim, integers ? DT_I32 : DT_F32);
     case VALUE_POISON:
       return NODE_NONE;
@@ -109,7 +118,8 @@ static NodeId convert_node(Elab *e, NodeId node, DType type) {
 }
 
 static NodeId operand_node(Elab *e, Value v, DType type, Span span) {
-  return convert_node(e, elab_node(e, v, type == DT_I32, span), type);
+  NodeId node = elab_node(e, v, type == DT_I32, span);
+  return node == NODE_NONE ? node : convert_node(e, node, type);
 }
 
 typedef struct OpRow {
@@ -193,6 +203,7 @@ Value elab_pointwise(Elab *e, Op op, AstOp like, Value a, Value b, Span span) {
     return value_poison();
   }
   NodeId x = operand_node(e, a, type, span), y = operand_node(e, b, type, span);
+  if (x == NODE_NONE || y == NODE_NONE) return value_poison();
   const Shape p = graph_node(e->builder.graph, x)->shape, q = graph_node(e->builder.graph, y)->shape;
   Shape shape;
   if (!elab_broadcast_shape(&p, &q, &shape)) {

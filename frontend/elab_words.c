@@ -79,6 +79,7 @@ const char *elab_interpolate(Elab *e, Scope *scope, const char *text, Span span)
     text_add_n(&out, text, skip);
     Name word = {arena_strndup(e->arena, name, length), span, NULL};
     Value v = elab_name(e, scope, &word);
+    if (value_is_poison(v)) return NULL;
     value_print(e, v, &out);
   }
   text_add(&out, text);

@@ -307,7 +307,11 @@ formula_arg: formula { $$ = node_arg(p, NULL, $1); } | word '=' formula { $$ = n
 item_block: '{' items '}' { $$ = $2; } ;
 items: %empty { $$ = (ItemList){0}; }
   | items item { $$ = $1; LIST_ADD($$, $2); }
-  | items error RESUME { $$ = $1; yyerrok; }
+  | items error RESUME
+      { Item *mistake = node_item(p, (Item){.span = @2, .broken = true});
+        $$ = $1;
+        LIST_ADD($$, mistake);
+        yyerrok; }
   ;
 item: key '=' expr                  { $$ = node_item(p, (Item){.span = @$, .words = $1, .assigned = true, .value = $3}); }
   | key ',' names '=' expr          { $1->next = $3.first; $$ = node_item(p, (Item){.span = @$, .targets = $1, .assigned = true, .value = $5}); }

@@ -80,6 +80,7 @@ typedef struct Loader {
   Program *p;
   const char **done;  // normal paths of the files read so far
   size_t n_done, capacity;
+  bool incomplete;  // a used file could not be read
 } Loader;
 
 static void load_uses(Loader *l, Ast *ast, const char *path, const Loading *loading);
@@ -125,7 +126,10 @@ static void load_use(Loader *l, const Decl *use, const char *path, const Loading
     return;
   }
   uint32_t file = program_read_source(p->arena, p->sink, p->io, used, use->span);
-  if (!file) return;
+  if (!file) {
+    l->incomplete = true;
+    return;
+  }
   Loading inner = {.normal = normal, .user = loading, .depth = loading->depth + 1};
   add_file(l, ast_parse(p->arena, p->sink, file), used, &inner);
 }
@@ -271,13 +275,23 @@ static Program *program_new(Arena *arena, DiagSink *sink, Io io) {
   return p;
 }
 
+// Every const has a value, also those that nothing uses.
+static void check_consts(Program *p) {
+  for (size_t k = 0; k < p->globals->n_items; k++) {
+    const Decl *decl = p->globals->items[k].decl;
+    if (decl->kind == DECL_CONST) elab_name(p->values, NULL, decl->name);
+  }
+}
+
 // Everything after the main file's text is registered.
 static void program_load(Program *p, uint32_t file, const char *path, const Setting *settings, int n_settings) {
   Loader loader = {.p = p};
   Loading loading = {.normal = path_normal(p->arena, path)};
   p->main_file = file;
   add_file(&loader, ast_parse(p->arena, p->sink, file), path, &loading);
+  if (loader.incomplete) return;  // names of the missing file would seem unknown
   globals_check(p->globals, p->sink);
+  check_consts(p);
   read_settings(p, settings, n_settings);
   each_decl(p, DECL_MODEL, add_model);
   each_decl(p, DECL_DATA, add_data);

@@ -135,6 +135,12 @@ static const SplitSpec *train_split(const DataBlock *data) {
   return NULL;
 }
 
+static bool has_field(const SplitSpec *split, const char *name) {
+  for (int k = 0; k < split->n_fields; k++)
+    if (strcmp(split->fields[k].name, name) == 0) return true;
+  return false;
+}
+
 static Scope *field_scope(Lowering *l) {
   Scope *scope = scope_new(l->p->arena, NULL);
   const SplitSpec *split = train_split(l->train->data);
@@ -273,11 +279,27 @@ Lowered *program_lower(Program *p, int model, Mode mode, LowerWhat what) {
   return result_of(&l);
 }
 
+// Splits are evaluated with the fields that the loss and the metrics use.
+static void check_other_splits(const Lowering *l) {
+  const DataBlock *data = l->train->data;
+  const Graph *g = l->e->builder.graph;
+  for (int k = 0; k < data->spec.n_splits; k++) {
+    const SplitSpec *split = &data->spec.splits[k];
+    for (size_t n = 0; n < g->n_nodes; n++) {
+      if (g->nodes[n].op != OP_input || has_field(split, g->nodes[n].name)) continue;
+      Diag *diag = diag_error(l->p->sink, DIAG_E0152, l->train->decl->on->span, "split '%s' of data '%s' has no field '%s'",
+                              split->name, data->spec.name, g->nodes[n].name);
+      diag_line(l->p->sink, diag, DIAG_NOTE, "every split but 'train' is evaluated after each epoch");
+    }
+  }
+}
+
 void program_check(Program *p) {
   for (int model = 0; model < program_model_count(p); model++) {
     Lowering l = lowering_of(p, model);
     lower(&l, MODE_INFER, LOWER_OUTPUT);
-    lower(&l, MODE_TRAIN, l.train ? LOWER_LOSS : LOWER_OUTPUT);
+    bool lowered = lower(&l, MODE_TRAIN, l.train ? LOWER_LOSS : LOWER_OUTPUT);
+    if (lowered && l.train) check_other_splits(&l);
   }
 }
 
@@ -297,6 +319,22 @@ static bool keeps_rows(Program *p, const Graph *g, NodeId node, const FieldSpec 
   return false;
 }
 
+// Expressions run batch by batch: what sums or chooses over rows would see those of one batch.
+static bool sees_one_row(Program *p, const Graph *g, const FieldSpec *field) {
+  for (size_t n = 0; n < g->n_nodes; n++) {
+    const Node *node = &g->nodes[n];
+    if (node->op != OP_index) continue;
+    for (int k = 0; k < node->index->n_red; k++) {
+      if (dim_is_const(node->index->extent[node->index->n_out + k])) continue;
+      diag_error(p->sink, DIAG_E0006, node->span.file ? node->span : field->expression->span,
+                 "statistics over a split have no meaning in this version yet: field '%s' reduces over rows",
+                 field->name);
+      return false;
+    }
+  }
+  return true;
+}
+
 Graph *program_lower_field(Program *p, const FieldSpec *field, DType type, const Shape *row) {
   size_t errors = p->sink->n_errors;
   if (row->rank >= IR_MAX_RANK) {
@@ -314,7 +352,7 @@ Graph *program_lower_field(Program *p, const FieldSpec *field, DType type, const
     node = value_is_poison(value) ? NODE_NONE : elab_node(e, value, true, field->expression->span);
     if (node == NODE_NONE || p->sink->n_errors != errors) return NULL;
     node = as_number(&e->builder, node);
-    if (!keeps_rows(p, e->builder.graph, node, field)) return NULL;
+    if (!keeps_rows(p, e->builder.graph, node, field) || !sees_one_row(p, e->builder.graph, field)) return NULL;
   }
   graph_output(e->builder.graph, OUT_RESULT, "field", node);
   return e->builder.graph;

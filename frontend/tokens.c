@@ -171,7 +171,6 @@ static const struct {
     {"|", "write 'or', or '|>' for a pipe"},
     {"'", "strings stand in double quotes"},
     {"`", "strings stand in double quotes"},
-    {"^", "a power is written '**'"},
     {"\xe2\x80\x9c", "write '\"'"},  // curly quotes
     {"\xe2\x80\x9d", "write '\"'"},
     {"\xe2\x80\x98", "strings stand in double quotes"},

@@ -44,9 +44,8 @@ static void grad_elements(Autodiff *a, NodeId id, NodeId dy) {
 
 // ---- the other ops --------------------------------------------------------------------------------------------------
 
-static bool report_too_much(const Autodiff *a, NodeId id, const char *of_what) {
-  diag_error(a->ctx->sink, DIAG_E0331, node_of(a, id)->span, "no gradient can be written for this: it has too many %s",
-             of_what);
+static bool report_too_much(const Autodiff *a, NodeId id, const char *what) {
+  diag_error(a->ctx->sink, DIAG_E0331, node_of(a, id)->span, "no gradient can be written for this: it needs %s", what);
   return false;
 }
 
@@ -89,7 +88,7 @@ static bool grad_rule_concat(Autodiff *a, NodeId id, NodeId dy) {
     const Shape *part = &node_of(a, node->in[k])->shape;
     if (a->active[node->in[k]]) {
       NodeId taken = take_part(a, dy, node->axis, start, part);
-      if (taken == NODE_NONE) return report_too_much(a, id, "dimensions");
+      if (taken == NODE_NONE) return report_too_much(a, id, "too many dimensions");
       accumulate(a, node->in[k], taken);
     }
     start += part->dim[node->axis].scale;

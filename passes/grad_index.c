@@ -20,7 +20,7 @@ typedef struct IndexGrad {
   Node node;  // a copy: building moves nodes
   NodeId dy;
   NodeId companion;  // NODE_NONE until it is needed
-  const char *why;   // what there is too much of, once something is
+  const char *why;   // what the gradient would need, once it is too much
 } IndexGrad;
 
 static bool is_extreme(Combine combine) { return combine == COMBINE_MAX || combine == COMBINE_MIN; }
@@ -48,7 +48,7 @@ static NodeId build_position(IndexGrad *g) {
   int64_t points = 1;
   for (int k = def.n_out; k < def.n_out + def.n_red; k++)
     if (__builtin_mul_overflow(points, def.extent[k].scale, &points) || points > INT32_MAX) {
-      g->why = "reduced points";
+      g->why = "too many reduced points";
       return NODE_NONE;
     }
   return build_index(g->b, &def, g->node.in, g->node.n_in);
@@ -59,7 +59,7 @@ static NodeId build_others(IndexGrad *g) {
   const IndexDef *def = g->node.index;
   int n_out = def->n_out, n_red = def->n_red, meet = NO_VALUE;
   if (n_out + n_red > IR_MAX_RANK || n_out + 2 * n_red > IR_MAX_INDICES) {
-    g->why = "indices";
+    g->why = "too many indices";
     return NODE_NONE;
   }
   ReadSolution same = solution_empty(def);  // r' keeps the variables of the reduced indices; r takes those of elements

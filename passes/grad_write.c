@@ -12,7 +12,7 @@ Writer writer_new(Builder *b, const IndexDef *from, const ReadSolution *s) {
 void write_index(Writer *w, int variable, Dim extent, const char *name, bool reduced) {
   int k = w->def.n_out + w->def.n_red;
   if (k == IR_MAX_INDICES) {
-    w->why = "indices";
+    w->why = "too many indices";
     return;
   }
   w->def.extent[k] = extent;
@@ -28,7 +28,7 @@ IndexExpr writer_expr(Writer *w, const Form *form, DivKind kind) {
   IndexExpr e;
   if (w->why) return index_const(0);
   if (form_to_expr(form, kind, w->index_of, &e) && expr_fits(w->def.extent, &e)) return e;
-  w->why = "terms in a read";
+  w->why = "too many terms in one index expression";
   return index_const(0);
 }
 

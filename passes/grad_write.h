@@ -6,7 +6,8 @@
 #include "emitter.h"
 #include "grad_solve.h"
 
-static const char TOO_LARGE[] = "size in its index expressions";  // what a formula has too much of
+// What a gradient may need that cannot be had.
+static const char TOO_LARGE[] = "index expressions that are too large";
 
 typedef struct Writer {
   Builder *b;

@@ -382,7 +382,7 @@ static const Refusal refusals[] = {
      "%1 = index sum [i:2, j:2, k:2, l:2, m:2 | p:2] { mul(%0[0, 1, 0, 1, i, 0, 0, 0], to_f32(p)) } : f32[2,2,2,2,2]"
      "%2 = index prod [| i:2, j:2, k:2, l:2, m:2, p:2, q:2, r:2, s:2] { add(%1[i, j, k, l, m], to_f32(p)) } : f32[]"
      "return loss = %2",
-     DIAG_E0331, "no gradient can be written for this: it has too many indices", NULL},
+     DIAG_E0331, "no gradient can be written for this: it needs too many indices", NULL},
 };
 
 static void check_refusal(const Refusal *refusal) {

@@ -180,8 +180,8 @@ static void test_free_nothing(void **state) {
 #define CASE(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 
 int main(void) {
-  const struct CMUnitTest tests[] = {CASE(test_levels), CASE(test_native),      CASE(test_refused),
-                                     CASE(test_step),   CASE(test_batches),     CASE(test_shared),
+  const struct CMUnitTest tests[] = {CASE(test_levels), CASE(test_native),     CASE(test_refused),
+                                     CASE(test_step),   CASE(test_batches),    CASE(test_shared),
                                      CASE(test_random), CASE(test_transposes), CASE(test_free_nothing)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,7 +37,12 @@ static const Expr *var(Fixture *f, int v) { return expr_var(&f->nest->pool, v); 
 
 static void open_loop(Fixture *f, int v, int64_t to, int lanes) {
   ExprPool *pool = &f->nest->pool;
-  nest_open_loop(f->nest, &(Loop){v, expr_const(pool, 0), expr_const(pool, to), NULL, lanes, lanes, lanes});
+  nest_open_loop(f->nest, &(Loop){.var = v,
+                                  .from = expr_const(pool, 0),
+                                  .to = expr_const(pool, to),
+                                  .step = lanes,
+                                  .lanes = lanes,
+                                  .live = lanes});
 }
 
 static const char *text(Fixture *f) {

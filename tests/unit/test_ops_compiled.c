@@ -28,19 +28,27 @@ static void fail_with(const Build *b, const char *name) {
   fail_msg("%s: %s", name, out.bytes);
 }
 
-static const Graph *prepare(Build *b, const OpCase *c) {
-  PassContext ctx = {.arena = b->arena, .sink = b->sink, .verify = true};
-  const Graph *g = passes_run(&ctx, c->graph, PASS_INFER, "halo,layout,order,outputs", NULL);
+// The graph as it is compiled; with `gradients`, of a loss with respect to every f32 input.
+static const Graph *prepare(Build *b, const OpCase *c, bool gradients) {
+  const char **names = arena_array(b->arena, c->graph->n_nodes, sizeof *names);
+  PassContext ctx = {.arena = b->arena, .sink = b->sink, .verify = true, .grad_inputs = names};
+  for (size_t k = 0; k < c->graph->n_nodes && gradients; k++) {
+    const Node *node = &c->graph->nodes[k];
+    if (node->op == OP_input && node->type == DT_F32) names[ctx.n_grad_inputs++] = node->name;
+  }
+  const Graph *g = gradients ? op_case_with_loss(c) : c->graph;
+  const char *rows = gradients ? "autodiff,tidy,halo,layout,order,outputs" : "halo,layout,order,outputs";
+  g = passes_run(&ctx, g, gradients ? PASS_TRAIN : PASS_INFER, rows, NULL);
   if (!g) fail_with(b, c->name);
   return g;
 }
 
-static void build(Build *b, const OpCase *c, const PlanOptions *options, const CodegenOptions *how) {
+static void build(Build *b, const OpCase *c, bool gradients, const PlanOptions *options, const CodegenOptions *how) {
   *b = (Build){0};
   b->arena = arena_new(allocator_system(), &b->guard);
   assert_non_null(b->arena);
   b->sink = diag_sink_new(b->arena);
-  b->graph = prepare(b, c);
+  b->graph = prepare(b, c, gradients);
   static const TensorTable none;
   b->plan = plan_make(b->arena, b->sink, b->graph, &none, &none, op_case_symbols(), options);
   if (!b->plan) fail_with(b, c->name);
@@ -84,19 +92,20 @@ static bool uses_functions(const Graph *g) {
   return false;
 }
 
-static bool agrees(const OpCase *c, DType type, double got, double want) {
+// `loose`: what sums may be off, relative to 1 and to the value.
+static bool agrees(const OpCase *c, DType type, double got, double want, double loose) {
   if (type != DT_F32) return got == want;
   float rounded = (float)want;
   if (isnan(want) || isnan(got)) return isnan(want) && isnan(got);
   if (got == (double)rounded) return true;
   if (c->exact && !uses_functions(c->graph)) return false;
   if (isinf(rounded) || isinf(got)) return fabs(got) >= 3.4028e38 && fabs(want) >= 3.4028e38;
-  double allowed = c->special ? 2 * ulp(want) : 1e-5 * (1 + fabs(want));
+  double allowed = c->special ? 2 * ulp(want) : loose * (1 + fabs(want));
   return fabs(got - want) <= allowed;
 }
 
 // The number of elements that are wrong; the first of each output is printed.
-static int compare(const Build *b, const OpCase *c, const StepRun *run, OpFill fill) {
+static int compare(const Build *b, const OpCase *c, const StepRun *run, OpFill fill, double loose) {
   const EvalTensor *values = op_case_eval(c, b->graph, fill, b->arena);
   int wrong = 0;
   for (int o = 0; o < run->step->n_outputs; o++) {
@@ -106,7 +115,7 @@ static int compare(const Build *b, const OpCase *c, const StepRun *run, OpFill f
     int before = wrong;
     for (int64_t k = 0; k < step_tensor_count(t, op_case_symbols()); k++) {
       double value = step_get((DType)t->type, got, k);
-      if (agrees(c, (DType)t->type, value, want->data[k]) || wrong++ > before) continue;
+      if (agrees(c, (DType)t->type, value, want->data[k], loose) || wrong++ > before) continue;
       print_error("%s (fill %d), output %s, element %lld: %.9g, not %.9g\n", c->name, (int)fill, t->name, (long long)k,
                   value, want->data[k]);
     }
@@ -122,10 +131,10 @@ static void check_values(void *state, const OpCase *c) {
   if (getenv("DLC_VERBOSE")) fprintf(stderr, "%s\n", c->name);
   static const PlanOptions options;
   Build b;
-  build(&b, c, &options, &native);
+  build(&b, c, false, &options, &native);
   for (int fill = FILL_PLAIN; fill <= (c->special ? FILL_SPECIAL : FILL_PLAIN); fill += FILL_SPECIAL) {
     StepRun run = execute(&b, c, (OpFill)fill, 1);
-    *wrong += compare(&b, c, &run, (OpFill)fill);
+    *wrong += compare(&b, c, &run, (OpFill)fill, 1e-5);
     step_run_free(&run);
   }
   unbuild(&b);
@@ -135,6 +144,39 @@ static void test_values(void **state) {
   (void)state;
   int wrong = 0;
   assert_true(op_cases_each(OP_CASES_ALL, check_values, &wrong) > 50);
+  assert_int_equal(wrong, 0);
+}
+
+// ---- gradients ------------------------------------------------------------------------------------------------------
+
+// Which of two nearly equal computed values is the largest, doubles and floats may answer differently.
+static bool compares_sums(const Graph *g) {
+  for (NodeId id = 0; (size_t)id < g->n_nodes; id++) {
+    const IndexDef *def = graph_node(g, id)->index;
+    if (def && (def->combine == COMBINE_MAX || def->combine == COMBINE_MIN) && def->n_body > 2) return true;
+  }
+  return false;
+}
+
+static void check_gradients(void *state, const OpCase *c) {
+  int *wrong = state;
+  if (!c->smooth || compares_sums(c->graph)) return;
+  static const PlanOptions options;
+  static const CodegenOptions how = {.cpu = "native", .threads = 1};
+  Build b;
+  build(&b, c, true, &options, &how);
+  StepRun run = execute(&b, c, FILL_SMOOTH, 2);
+  OpCase as_sums = *c;  // a gradient adds up
+  as_sums.exact = as_sums.special = false;
+  *wrong += compare(&b, &as_sums, &run, FILL_SMOOTH, 1e-4);
+  step_run_free(&run);
+  unbuild(&b);
+}
+
+static void test_gradients(void **state) {
+  (void)state;
+  int wrong = 0;
+  op_cases_each(OP_CASES_ALL, check_gradients, &wrong);
   assert_int_equal(wrong, 0);
 }
 
@@ -170,7 +212,7 @@ static const Variant variants[] = {
 
 static void check_variant(const OpCase *c, const Variant *v, const StepRun *reference, OpFill fill) {
   Build b;
-  build(&b, c, &v->plan, &v->how);
+  build(&b, c, false, &v->plan, &v->how);
   StepRun run = execute(&b, c, fill, v->parts);
   compare_bits(c, reference, &run, v->name);
   step_run_free(&run);
@@ -183,7 +225,7 @@ static void check_bits(void *state, const OpCase *c) {
   if (getenv("DLC_VERBOSE")) fprintf(stderr, "%s\n", c->name);
   static const PlanOptions options;
   Build b;
-  build(&b, c, &options, &native);
+  build(&b, c, false, &options, &native);
   OpFill fill = c->special ? FILL_SPECIAL : FILL_PLAIN;
   StepRun run = execute(&b, c, fill, 1);
   for (size_t k = 0; k < sizeof variants / sizeof *variants; k++) check_variant(c, &variants[k], &run, fill);
@@ -197,6 +239,7 @@ static void test_bits(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_values), cmocka_unit_test(test_bits)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_values), cmocka_unit_test(test_gradients),
+                                     cmocka_unit_test(test_bits)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

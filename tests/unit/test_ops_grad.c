@@ -225,11 +225,22 @@ static const OpCaseText hard[] = {
     {"largest of windows side by side, some left out", 0,
      "%0 = input \"x\" : f32[10] %1 = input \"t\" : f32[4] %2 = index max [i:5 | r:2] { mul(%0[2*i + r], %1[i]) } : f32[5]"
      "%3 = const -100.0 : f32[] %4 = max %3, %2 : f32[5] return result \"y\" = %4"},
+    {"windows side by side, counted elsewhere with a factor", 0,
+     "%0 = input \"x\" : f32[8] %1 = input \"t\" : f32[11]"
+     "%2 = index sum [i:4 | r:2] { mul(%0[2*i + r], %1[3*i + 1]) } : f32[4] return result \"y\" = %2"},
+    {"windows side by side, counted elsewhere in a sum", 0,
+     "%0 = input \"x\" : f32[8] %1 = input \"t\" : f32[6]"
+     "%2 = index sum [i:4, j:3 | r:2] { mul(%0[2*i + r], %1[i + j]) } : f32[4,3] return result \"y\" = %2"},
+    {"windows side by side along a diagonal", 0,
+     "%0 = input \"x\" : f32[8,6] %1 = index sum [i:4 | r:2] { %0[2*i + r, i + 1] } : f32[4] return result \"y\" = %1"},
     {"product of windows side by side", 0,
      "%0 = input \"x\" : f32[8] %1 = index prod [i:4 | r:2] { %0[2*i + r] } : f32[4] return result \"y\" = %1"},
     {"quotient at the border", 0,
      "%0 = input \"x\" : f32[8] %1 = input \"t\" : f32[6]"
      "%2 = index sum [i:6 | r:3] { div(%0[i + r], %1[i]) } : f32[6] return result \"y\" = %2"},
+    {"a quotient as a factor at the border", 0,
+     "%0 = input \"x\" : f32[8] %1 = input \"w\" : f32[6] %2 = input \"t\" : f32[6]"
+     "%3 = index sum [i:6 | r:3] { mul(%0[i + r], div(%1[i], %2[i])) } : f32[6] return result \"y\" = %3"},
     {"quotient at the border of a batch", 0,
      "%0 = input \"x\" : f32[N] %1 = input \"t\" : f32[N]"
      "%2 = index map [n:N] { div(%0[n - 1], add(%1[n], 3.0)) } : f32[N] return result \"y\" = %2"},
