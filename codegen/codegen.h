@@ -4,24 +4,24 @@
 #include "plan.h"
 
 typedef struct CodegenOptions {
-  const char *cpu;     // "native", "x86-64", "x86-64-v2", "x86-64-v3", "x86-64-v4", or any LLVM CPU name
-  bool fast;           // --numerics fast
-  int threads;         // compile threads, >= 1
-  bool no_contract;    // every kernel through the loop emitter (tests)
+  const char *cpu;   // "native", "x86-64", "x86-64-v2", "x86-64-v3", "x86-64-v4", or any LLVM CPU name
+  bool fast;         // --numerics fast
+  int threads;       // compile threads, >= 1
+  bool no_contract;  // every kernel through the loop emitter (tests)
 } CodegenOptions;
 
 // What is known of the target: decides widths and tiles, never bits.
 typedef struct Target {
   const char *triple, *cpu, *features;
-  int vector_floats;   // native: 16 (AVX-512), 8 (AVX2), 4
-  int registers;       // vector registers: 32 or 16
+  int vector_floats;  // native: 16 (AVX-512), 8 (AVX2), 4
+  int registers;      // vector registers: 32 or 16
   bool has_fma;
 } Target;
 
 typedef struct Compiled Compiled;  // machine code and its DlcStep; freed with codegen_free
 
-// The target for these options. False after reporting E0603 (a CPU that LLVM does not know, or that this host cannot run
-// when `for_jit`).
+// The target for these options. False after reporting E0603 (a CPU that LLVM does not know, or that this host cannot
+// run when `for_jit`).
 bool codegen_target(Arena *arena, DiagSink *sink, const CodegenOptions *options, bool for_jit, Target *target);
 
 // Compiles every kernel of the plan for this process. NULL after reporting. The result keeps no pointer into the plan.

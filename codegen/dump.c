@@ -78,13 +78,13 @@ static bool print_code(Arena *arena, DiagSink *sink, const Plan *plan, const Cod
                        Text *out) {
   Target target;
   if (!codegen_target(arena, sink, options, false, &target)) return false;
-  Program *program = program_make(arena, plan, options, &target);
+  Launches *all = launches_make(arena, plan, options, &target);
   LLVMTargetMachineRef machine = target_machine(&target);
-  for (size_t k = 0; k < program->n_codes; k++) {
+  for (size_t k = 0; k < all->n_codes; k++) {
     JitModule m = jit_module_new(machine, &target);
-    m.names = program->codes[k].kernel;
+    m.names = all->codes[k].kernel;
     text_printf(out, "%s kernel %s\n", assembly ? "#" : ";", m.names);
-    program_emit(arena, &program->codes[k], m.module);
+    launches_emit(arena, &all->codes[k], m.module);
     print_module(&m, machine, assembly, out);
   }
   LLVMDisposeTargetMachine(machine);

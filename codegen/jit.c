@@ -89,7 +89,7 @@ void jit_module_compile(JitModule *m, LLVMTargetMachineRef machine, LLVMCodeGenF
 enum { CODES_PER_MODULE = 8, MAX_THREADS = 64 };
 
 typedef struct Work {
-  const Program *program;
+  const Launches *all;
   JitModule *modules;
   size_t n_modules;
   atomic_size_t next;
@@ -97,7 +97,7 @@ typedef struct Work {
 
 static void *compile_modules(void *state) {
   Work *work = state;
-  LLVMTargetMachineRef machine = target_machine(&work->program->target);
+  LLVMTargetMachineRef machine = target_machine(&work->all->target);
   size_t k;
   while ((k = atomic_fetch_add(&work->next, 1)) < work->n_modules)
     jit_module_compile(&work->modules[k], machine, LLVMObjectFile);
@@ -117,7 +117,7 @@ static void compile_all(Work *work, int threads) {
 }
 
 static void emit_modules(Arena *arena, Work *work, size_t per_module) {
-  const Program *p = work->program;
+  const Launches *p = work->all;
   LLVMTargetMachineRef machine = target_machine(&p->target);
   for (size_t m = 0; m < work->n_modules; m++) {
     JitModule *module = &work->modules[m];
@@ -125,7 +125,7 @@ static void emit_modules(Arena *arena, Work *work, size_t per_module) {
     Text names = text_new(arena);
     for (size_t k = m * per_module; k < p->n_codes && k < (m + 1) * per_module; k++) {
       text_printf(&names, "%s%s", names.length ? ", " : "", p->codes[k].kernel);
-      program_emit(arena, &p->codes[k], module->module);
+      launches_emit(arena, &p->codes[k], module->module);
     }
     module->names = names.bytes;
   }
@@ -169,7 +169,7 @@ static bool add_objects(DiagSink *sink, Compiled *c, Work *work) {
   return ok;
 }
 
-static bool find_functions(Arena *arena, DiagSink *sink, Compiled *c, const Program *p) {
+static bool find_functions(Arena *arena, DiagSink *sink, Compiled *c, const Launches *p) {
   DlcKernelFn *functions = arena_array(arena, p->n_codes, sizeof *functions);
   for (size_t k = 0; k < p->n_codes; k++) {
     LLVMOrcExecutorAddress address = 0;
@@ -177,15 +177,15 @@ static bool find_functions(Arena *arena, DiagSink *sink, Compiled *c, const Prog
     if (!report(sink, error, "machine code cannot be linked")) return false;
     functions[k] = (DlcKernelFn)(uintptr_t)address;
   }
-  DlcLaunch *launches = (DlcLaunch *)c->step.launches;  // program_step made them for us
+  DlcLaunch *launches = (DlcLaunch *)c->step.launches;  // launches_step made them for us
   for (size_t k = 0; k < p->n_launches; k++) launches[k].fn = functions[p->launches[k].code];
   return true;
 }
 
-static Work make_work(Arena *arena, const Program *p, int threads) {
+static Work make_work(Arena *arena, const Launches *p, int threads) {
   size_t per_module = CODES_PER_MODULE, spread = (p->n_codes + (size_t)threads - 1) / (size_t)threads;
   if (spread < per_module) per_module = spread ? spread : 1;
-  Work work = {.program = p, .n_modules = (p->n_codes + per_module - 1) / per_module};
+  Work work = {.all = p, .n_modules = (p->n_codes + per_module - 1) / per_module};
   work.modules = arena_array(arena, work.n_modules, sizeof *work.modules);
   emit_modules(arena, &work, per_module);
   return work;
@@ -194,13 +194,13 @@ static Work make_work(Arena *arena, const Program *p, int threads) {
 Compiled *codegen_jit(Arena *arena, DiagSink *sink, const Plan *plan, const CodegenOptions *options) {
   Target target;
   if (!codegen_target(arena, sink, options, true, &target)) return NULL;
-  Program *program = program_make(arena, plan, options, &target);
-  Work work = make_work(arena, program, options->threads > 0 ? options->threads : 1);
+  Launches *all = launches_make(arena, plan, options, &target);
+  Work work = make_work(arena, all, options->threads > 0 ? options->threads : 1);
   compile_all(&work, options->threads);
   Compiled *c = arena_alloc(arena, sizeof *c);
-  c->step = program_step(arena, program);
-  c->n_codes = (int)program->n_codes;
-  if (start_jit(sink, c) && add_objects(sink, c, &work) && find_functions(arena, sink, c, program)) return c;
+  c->step = launches_step(arena, all);
+  c->n_codes = (int)all->n_codes;
+  if (start_jit(sink, c) && add_objects(sink, c, &work) && find_functions(arena, sink, c, all)) return c;
   codegen_free(c);
   return NULL;
 }

@@ -1,6 +1,6 @@
 // Machine code from LLVM modules.
 #pragma once
-#include "program.h"
+#include "launches.h"
 #include "target.h"
 
 typedef struct JitModule {

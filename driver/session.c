@@ -67,8 +67,8 @@ static int code_status(const char *code) {
     const char *first, *last;
     int status;
   } ranges[] = {
-      {"E0400", "E0499", STATUS_DATA},  {"E0601", "E0601", STATUS_USAGE}, {"E0602", "E0602", STATUS_RESOURCE},
-      {"E0603", "E0603", STATUS_USAGE}, {"E0604", "E0604", STATUS_WRITE}, {"E0605", "E0619", STATUS_USAGE},
+      {"E0400", "E0499", STATUS_DATA},     {"E0601", "E0601", STATUS_USAGE}, {"E0602", "E0602", STATUS_RESOURCE},
+      {"E0603", "E0603", STATUS_USAGE},    {"E0604", "E0604", STATUS_WRITE}, {"E0605", "E0619", STATUS_USAGE},
       {"E0640", "E0640", STATUS_DIVERGED}, {"E0641", "E0641", STATUS_WRITE}, {"E0650", "E0659", STATUS_WRITE},
   };
   for (size_t k = 0; k < sizeof ranges / sizeof *ranges; k++)

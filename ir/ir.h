@@ -13,8 +13,8 @@
 // ---- types and shapes ---------------------------------------------------------------------------------------------
 
 typedef enum DType { DT_F32, DT_I32, DT_BOOL, DT_U8, DT_COUNT } DType;  // bool and u8 take one byte in memory
-const char *dtype_name(DType type);  // "f32"
-int dtype_size(DType type);          // bytes
+const char *dtype_name(DType type);                                     // "f32"
+int dtype_size(DType type);                                             // bytes
 bool dtype_by_name(const char *name, DType *type);
 
 enum { IR_MAX_RANK = 8, IR_MAX_SYMBOLS = 4 };
@@ -40,7 +40,7 @@ typedef struct Shape {
 bool shape_equal(const Shape *a, const Shape *b);
 // Number of elements: false when it does not fit 63 bits or multiplies two symbols.
 bool shape_elements(const Shape *shape, Dim *elements);
-int64_t shape_count(const Shape *shape, const int64_t *symbol_values);  // elements at these run-time values
+int64_t shape_count(const Shape *shape, const int64_t *symbol_values);        // elements at these run-time values
 void shape_print(const Shape *shape, const char *const *symbols, Text *out);  // "[N,28,28,1]"
 // The shape that both stretch to by NumPy's rule (aligned from the right, dims of 1 stretch); false if there is none.
 bool shape_broadcast(const Shape *a, const Shape *b, Shape *result);
@@ -80,7 +80,16 @@ const char *op_types_meaning(OpTypes types);  // "f32 operands": what op_result_
 // ARGMAX/ARGMIN give the i32 row-major position in the reduced space of the first extreme element; a NaN is extreme.
 // MAX/MIN: a NaN wins (as the pointwise max and min). MAP has no reduced index.
 
-typedef enum Combine { COMBINE_MAP, COMBINE_SUM, COMBINE_MAX, COMBINE_MIN, COMBINE_PROD, COMBINE_ARGMAX, COMBINE_ARGMIN, COMBINE_COUNT } Combine;
+typedef enum Combine {
+  COMBINE_MAP,
+  COMBINE_SUM,
+  COMBINE_MAX,
+  COMBINE_MIN,
+  COMBINE_PROD,
+  COMBINE_ARGMAX,
+  COMBINE_ARGMIN,
+  COMBINE_COUNT
+} Combine;
 const char *combine_name(Combine combine);  // "map", "sum", ...
 bool combine_by_name(const char *name, Combine *combine);
 
@@ -99,9 +108,9 @@ typedef enum DivKind {
 enum { IR_MAX_TERMS = 6 };
 typedef struct IndexExpr {
   int64_t offset;
-  int n_terms;                    // sorted by index, each index at most once
+  int n_terms;  // sorted by index, each index at most once
   IndexTerm term[IR_MAX_TERMS];
-  int64_t divisor;                // >= 1
+  int64_t divisor;  // >= 1
   DivKind kind;
 } IndexExpr;
 
@@ -114,10 +123,11 @@ typedef struct Read {
 typedef enum ScalarKind { SCALAR_READ, SCALAR_INDEX, SCALAR_CONST, SCALAR_OP } ScalarKind;
 typedef struct Scalar {
   ScalarKind kind;
-  Op op;           // SCALAR_OP: a pointwise op
-  DType type;      // of the value
-  int arg[3];      // SCALAR_OP: earlier instructions. SCALAR_READ: arg[0] = which operand. SCALAR_INDEX: arg[0] = which index (i32)
-  double number;   // SCALAR_CONST
+  Op op;          // SCALAR_OP: a pointwise op
+  DType type;     // of the value
+  int arg[3];     // SCALAR_OP: earlier instructions. SCALAR_READ: arg[0] = which operand. SCALAR_INDEX: arg[0] = which
+                  // index (i32)
+  double number;  // SCALAR_CONST
 } Scalar;
 
 // The order in which a sum adds up: part of its meaning under strict numerics, chosen from shapes by the pass `order`.
@@ -135,7 +145,8 @@ enum { IR_MAX_INDICES = 12 };
 typedef struct IndexDef {
   Combine combine;
   int n_out, n_red;
-  Dim extent[IR_MAX_INDICES];        // [n_out + n_red]: index k runs over 0..extent[k]; extents of outputs are the result's shape
+  Dim extent[IR_MAX_INDICES];  // [n_out + n_red]: index k runs over 0..extent[k]; extents of outputs are the result's
+                               // shape
   const char *name[IR_MAX_INDICES];  // for people: "i", "j"; unique in the node
   Read *reads;                       // [n_in], read k is of operand k
   int n_body;
@@ -153,18 +164,18 @@ typedef struct Node {
   DType type;
   Shape shape;
   int n_in;
-  NodeId *in;         // [n_in]
+  NodeId *in;  // [n_in]
   // attributes, by op
-  const char *name;   // input, param, state
-  double number;      // const
-  IndexDef *index;    // index
-  int axis;           // concat
-  int64_t rows;       // scatter_add
-  uint64_t stream;    // random
+  const char *name;  // input, param, state
+  double number;     // const
+  IndexDef *index;   // index
+  int axis;          // concat
+  int64_t rows;      // scatter_add
+  uint64_t stream;   // random
   // where it comes from; no meaning
-  const char *tag;    // the innermost layer that made it: "conv2d", "relu"; gradients "d.conv2d"; or NULL
-  const char *path;   // its place in the call tree: "lenet5.conv2d_1", or NULL
-  Span span;          // the user's call
+  const char *tag;   // the innermost layer that made it: "conv2d", "relu"; gradients "d.conv2d"; or NULL
+  const char *path;  // its place in the call tree: "lenet5.conv2d_1", or NULL
+  Span span;         // the user's call
 } Node;
 
 typedef enum OutputKind { OUT_RESULT, OUT_LOSS, OUT_METRIC, OUT_STATE, OUT_GRAD, OUT_KIND_COUNT } OutputKind;
@@ -188,7 +199,8 @@ typedef struct Graph {
 Graph *graph_new(Arena *arena, const char *name);
 // An empty graph with g's name and symbols, in g's arena: where a pass builds its result.
 Graph *graph_like(const Graph *g);
-int graph_symbol(Graph *g, const char *name);  // the symbol's number, added where it is new; dlc_bug above IR_MAX_SYMBOLS
+int graph_symbol(Graph *g,
+                 const char *name);  // the symbol's number, added where it is new; dlc_bug above IR_MAX_SYMBOLS
 // Valid until the next node is appended.
 static inline Node *graph_node(const Graph *g, NodeId id) { return &g->nodes[id]; }
 void graph_output(Graph *g, OutputKind kind, const char *name, NodeId value);
@@ -199,10 +211,11 @@ const Output *graph_find_output(const Graph *g, OutputKind kind, const char *nam
 bool node_equal(const Node *a, const Node *b);
 const char *output_kind_name(OutputKind kind);  // "result", "loss", "metric", "state", "grad"
 
-// ---- builder: checks operands with dlc_assert (user mistakes are found before), infers shape and dtype ---------------
-// Each returns the new node's id. `Origin` is copied into the node; builder state, so that callers set it once.
-// Names, tags and paths are kept, not copied: they live as long as the graph's arena. A source of one kind has its name
-// alone. f32 constants are rounded to float, here and in bodies: the evaluator then uses what compiled code sees.
+// ---- builder: checks operands with dlc_assert (user mistakes are found before), infers shape and dtype
+// --------------- Each returns the new node's id. `Origin` is copied into the node; builder state, so that callers set
+// it once. Names, tags and paths are kept, not copied: they live as long as the graph's arena. A source of one kind has
+// its name alone. f32 constants are rounded to float, here and in bodies: the evaluator then uses what compiled code
+// sees.
 
 typedef struct Origin {
   const char *tag, *path;
@@ -217,8 +230,8 @@ typedef struct Builder {
 NodeId build_input(Builder *b, const char *name, DType type, const Shape *shape);
 NodeId build_param(Builder *b, const char *path, const Shape *shape);
 NodeId build_state(Builder *b, const char *path, const Shape *shape);
-NodeId build_const(Builder *b, DType type, double number);                 // rank 0
-NodeId build_pointwise(Builder *b, Op op, int n_in, const NodeId *in);     // shapes equal or rank 0
+NodeId build_const(Builder *b, DType type, double number);              // rank 0
+NodeId build_pointwise(Builder *b, Op op, int n_in, const NodeId *in);  // shapes equal or rank 0
 NodeId build_unary(Builder *b, Op op, NodeId a);
 NodeId build_binary(Builder *b, Op op, NodeId a, NodeId c);
 NodeId build_select(Builder *b, NodeId condition, NodeId yes, NodeId no);
@@ -236,11 +249,12 @@ NodeId build_gather(Builder *b, NodeId rows, NodeId index);
 NodeId build_scatter_add(Builder *b, NodeId index, NodeId rows, int64_t n_rows);
 NodeId build_random(Builder *b, uint64_t stream, const Shape *shape);
 // Sugar: index nodes that only move elements, or reduce plainly. Each returns `a` itself where nothing would change.
-NodeId build_broadcast(Builder *b, NodeId a, const Shape *shape, const int *axis_of);  // axis_of[a's dim] = result's dim; dims of 1 stretch
-NodeId build_broadcast_to(Builder *b, NodeId a, const Shape *shape);                   // NumPy alignment from the right
-NodeId build_transpose(Builder *b, NodeId a, const int *permutation);                  // result dim k = a's dim permutation[k]
+NodeId build_broadcast(Builder *b, NodeId a, const Shape *shape,
+                       const int *axis_of);  // axis_of[a's dim] = result's dim; dims of 1 stretch
+NodeId build_broadcast_to(Builder *b, NodeId a, const Shape *shape);   // NumPy alignment from the right
+NodeId build_transpose(Builder *b, NodeId a, const int *permutation);  // result dim k = a's dim permutation[k]
 NodeId build_slice(Builder *b, NodeId a, int axis, int64_t start, int64_t count, int64_t step);
-NodeId build_pad(Builder *b, NodeId a, const int64_t *before, const int64_t *after);   // zeros
+NodeId build_pad(Builder *b, NodeId a, const int64_t *before, const int64_t *after);         // zeros
 NodeId build_reduce(Builder *b, Combine combine, NodeId a, const bool *reduced, bool keep);  // over the marked dims
 
 // Copies node `id` of `from` into b's graph with operands renamed by map[]; returns its new id. Keeps its origin.
@@ -249,16 +263,16 @@ NodeId build_copy(Builder *b, const Graph *from, NodeId id, const NodeId *map);
 // ---- index algebra ------------------------------------------------------------------------------------------------
 
 IndexExpr index_const(int64_t offset);
-IndexExpr index_of(int index);                       // 1 * index
+IndexExpr index_of(int index);                               // 1 * index
 void index_add_term(IndexExpr *e, int index, int64_t coef);  // merges, keeps order, drops a zero
-bool index_is(const IndexExpr *e, int index);        // exactly 1*index + 0
+bool index_is(const IndexExpr *e, int index);                // exactly 1*index + 0
 bool index_equal(const IndexExpr *a, const IndexExpr *b);
-bool read_equal(const Read *a, const Read *b);       // same rank, same expressions
-int64_t index_coef(const IndexExpr *e, int index);   // 0 where absent
+bool read_equal(const Read *a, const Read *b);      // same rank, same expressions
+int64_t index_coef(const IndexExpr *e, int index);  // 0 where absent
 // Evaluates (division rounds down); *outside is set when DIV_EXACT does not divide, and else left as it was.
 int64_t index_value(const IndexExpr *e, const int64_t *indices, bool *outside);
-// Smallest and largest value over the box 0..extent of each index, DIV_EXACT counted only where it divides (bounds may be
-// loose by less than 1, and low > high where it divides nowhere between them). An empty box gives low 0, high -1.
+// Smallest and largest value over the box 0..extent of each index, DIV_EXACT counted only where it divides (bounds may
+// be loose by less than 1, and low > high where it divides nowhere between them). An empty box gives low 0, high -1.
 // Symbolic extents: false unless symbol_values gives their values. False also when 64 bits overflow.
 bool index_range(const IndexExpr *e, const Dim *extent, const int64_t *symbol_values, int64_t *low, int64_t *high);
 // Is dimension d of the read always inside the operand, whatever the run-time symbols (>= 1)? Exact: true if and only
@@ -274,10 +288,9 @@ bool index_is_movement(const IndexDef *def);
 // parse(print(g)) == g, spans apart. The form is described in ir/README.md:
 //   graph lenet5 (N) {
 //     %0 = input "image" : f32[N,28,28,1]
-//     %2 = index sum [n:N, i:28, j:28, o:6 | r:5, s:5, c:1] { mul(%0[n, i + r - 2, j + s - 2, c], %1[r, s, c, o]) } : f32[N,28,28,6] @conv2d "lenet5.conv2d_1"
-//     %3 = const 0.0 : f32[]
-//     %4 = max %3, %2 : f32[N,28,28,6] @relu
-//     return result "out" = %4
+//     %2 = index sum [n:N, i:28, j:28, o:6 | r:5, s:5, c:1] { mul(%0[n, i + r - 2, j + s - 2, c], %1[r, s, c, o]) } :
+//     f32[N,28,28,6] @conv2d "lenet5.conv2d_1" %3 = const 0.0 : f32[] %4 = max %3, %2 : f32[N,28,28,6] @relu return
+//     result "out" = %4
 //   }
 
 void graph_print(const Graph *g, Text *out);
@@ -304,18 +317,18 @@ static inline uint64_t random_step_stream(uint64_t stream, uint64_t step) {
 }
 
 typedef struct EvalTensor {
-  Shape shape;     // constants only
+  Shape shape;  // constants only
   DType type;
-  double *data;    // row-major
+  double *data;  // row-major
 } EvalTensor;
 
 typedef struct EvalEnv {
-  const int64_t *symbol_values;     // [n_symbols]
+  const int64_t *symbol_values;  // [n_symbols]
   // Gives the data of a source node (input, param, state): fills data[count]; false when it has none.
   bool (*source)(void *state, const Node *node, double *data, int64_t count);
   void *state;
-  uint64_t seed, step;              // for `random`
-  bool all;                         // evaluate every node, also those that no output needs (`dlc grad --at`)
+  uint64_t seed, step;  // for `random`
+  bool all;             // evaluate every node, also those that no output needs (`dlc grad --at`)
 } EvalEnv;
 
 // Evaluates every node that an output needs (or every one: env->all); values[id] is filled for those, .data NULL for

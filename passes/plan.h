@@ -17,11 +17,11 @@ typedef enum Region {
 
 typedef struct Place {
   Region region;
-  int input;       // REGION_INPUT: number of the input, in order of the graph's input nodes
-  int64_t offset;  // bytes from the region's base
-  int64_t bytes;   // at the plan's symbol values
-  int first, last; // REGION_ARENA: kernels (numbers) between which the place must keep its value; last is n_kernels
-                   // where the caller reads it after the step
+  int input;        // REGION_INPUT: number of the input, in order of the graph's input nodes
+  int64_t offset;   // bytes from the region's base
+  int64_t bytes;    // at the plan's symbol values
+  int first, last;  // REGION_ARENA: kernels (numbers) between which the place must keep its value; last is n_kernels
+                    // where the caller reads it after the step
 } Place;
 
 typedef enum KernelKind {
@@ -29,22 +29,26 @@ typedef enum KernelKind {
   KERNEL_CONTRACT  // the micro-kernel: root is a plain product-sum, in bounds, one operand broadcast and one contiguous
 } KernelKind;
 
-// A group of nodes compiled together. Its iteration space is the shape of one of its nodes, `space`: the root where there
-// is one. Values are found by demand: a node's value at a point asks for its operands' values at the points where the node
-// reads them, down to memory inputs and constants. A node is evaluated
+// A group of nodes compiled together. Its iteration space is the shape of one of its nodes, `space`: the root where
+// there is one. Values are found by demand: a node's value at a point asks for its operands' values at the points where
+// the node reads them, down to memory inputs and constants. A node is evaluated
 //   at the point: the root, and what reads the root or an input at the point of the space itself: nodes of the space's
 //     shape, linked by pointwise operands of that shape and by identity reads of MAP nodes; or
 //   elsewhere, as often as it is read: pointwise, MAP, random and constant nodes of any shape, at the index maps of the
 //     reads that lead to them (a rank-0 operand: at its one point).
-// - Before the root: only a reducing index node as root has nodes there, and only in a KERNEL_LOOP: its body's reads ask
+// - Before the root: only a reducing index node as root has nodes there, and only in a KERNEL_LOOP: its body's reads
+// ask
 //   for them. The root of a KERNEL_CONTRACT, concat, gather and scatter_add read memory inputs alone.
-// - After the root: nodes at the point and what they ask for elsewhere. Nothing reads the root but at the point. concat,
+// - After the root: nodes at the point and what they ask for elsewhere. Nothing reads the root but at the point.
+// concat,
 //   gather and scatter_add have nothing after them.
-// - Fusion changes no bit: every node is rounded op by op as if it were stored. The only fused multiply-add is that of a
+// - Fusion changes no bit: every node is rounded op by op as if it were stored. The only fused multiply-add is that of
+// a
 //   root which is itself a plain product-sum (index_is_plain_product), in both kernel kinds.
-// - An output is a node at the point, stored at the space's points; or a moved output (kernel_moved_output): a padded or
-//   transposed copy of a node at the point. It is stored through its map, the kernel also writes the zeros that no point
-//   reaches, and nothing in the kernel reads it.
+// - An output is a node at the point, stored at the space's points; or a moved output (kernel_moved_output): a padded
+// or
+//   transposed copy of a node at the point. It is stored through its map, the kernel also writes the zeros that no
+//   point reaches, and nothing in the kernel reads it.
 // - A view (reshape) stands among the inputs under its own id; what it shows is never computed in the same kernel.
 // - Inputs and outputs never overlap in memory, nor does the scratch.
 typedef struct Kernel {
@@ -52,9 +56,12 @@ typedef struct Kernel {
   const char *name;  // "conv2d_1.relu": readable, unique in the plan
   NodeId root;       // a reducing index node, gather, scatter_add or concat; NODE_NONE: pointwise/movement only
   NodeId space;      // whose shape is iterated over: the root, or a pointwise, MAP or random node at the point
-  NodeId *nodes;   int n_nodes;    // all nodes computed inside, constants included, in topological order
-  NodeId *inputs;  int n_inputs;   // values read from memory, each once, in order of their ids
-  NodeId *outputs; int n_outputs;  // values stored, each once, in order of their ids
+  NodeId *nodes;
+  int n_nodes;  // all nodes computed inside, constants included, in topological order
+  NodeId *inputs;
+  int n_inputs;  // values read from memory, each once, in order of their ids
+  NodeId *outputs;
+  int n_outputs;  // values stored, each once, in order of their ids
   // Arena block for chunk sums, [chunks, result elements] of f32, or 0 bytes: the root has no chunked order, or the
   // plan's symbol values make at most one chunk (then it is summed straight into the result).
   int64_t scratch_bytes, scratch_offset;
@@ -62,33 +69,34 @@ typedef struct Kernel {
 } Kernel;
 
 // Is `output` a moved output of a kernel that computes `source` at the point? It is where output[i] = source[p] with
-// p[d] = i[axis[d]] + offset[d], every index of i used once, the last one last, and every p has its i: so source's point p
-// goes to i[axis[d]] = p[d] - offset[d]. axis and offset have IR_MAX_RANK places; NULL where not wanted.
+// p[d] = i[axis[d]] + offset[d], every index of i used once, the last one last, and every p has its i: so source's
+// point p goes to i[axis[d]] = p[d] - offset[d]. axis and offset have IR_MAX_RANK places; NULL where not wanted.
 bool kernel_moved_output(const Graph *g, NodeId output, NodeId source, int *axis, int64_t *offset);
 
 typedef struct Plan {
   const Graph *graph;
-  Kernel *kernels; int n_kernels;
-  Place *place;                  // [graph->n_nodes]; a view (reshape) has its operand's place
+  Kernel *kernels;
+  int n_kernels;
+  Place *place;                           // [graph->n_nodes]; a view (reshape) has its operand's place
   int64_t symbol_values[IR_MAX_SYMBOLS];  // capacities that the plan was made for (the largest batch)
-  int64_t arena_bytes;           // the peak of the step's own memory
+  int64_t arena_bytes;                    // the peak of the step's own memory
   const TensorTable *params, *states;
 } Plan;
 
 typedef struct PlanOptions {
-  bool no_fuse;            // one node, one kernel
-  bool no_reuse;           // every value its own place (tests)
-  int64_t memory_limit;    // bytes for the arena, 0: none
+  bool no_fuse;          // one node, one kernel
+  bool no_reuse;         // every value its own place (tests)
+  int64_t memory_limit;  // bytes for the arena, 0: none
 } PlanOptions;
 
 // Groups and places the nodes of a graph that has been through the passes (`outputs` at least). NULL after reporting
-// E0602 (over the memory limit: names the largest tensors) or E0620 (a size that 63 bits cannot hold). Params and states
-// that the graph names must be in the tables; symbol_values holds one value for each of the graph's symbols.
+// E0602 (over the memory limit: names the largest tensors) or E0620 (a size that 63 bits cannot hold). Params and
+// states that the graph names must be in the tables; symbol_values holds one value for each of the graph's symbols.
 Plan *plan_make(Arena *arena, DiagSink *sink, const Graph *g, const TensorTable *params, const TensorTable *states,
                 const int64_t *symbol_values, const PlanOptions *options);
 // Checks a plan against this header's words and its graph: every value is stored before it is read and keeps its place
-// until then, no two places that live at the same time overlap, kernels hold what they may. False with the first breach in
-// *why. plan_make calls it in builds with DLC_VERIFY.
+// until then, no two places that live at the same time overlap, kernels hold what they may. False with the first breach
+// in *why. plan_make calls it in builds with DLC_VERIFY.
 bool plan_verify(const Plan *plan, Text *why);
 void plan_print_groups(const Plan *plan, Text *out);  // dlc dump --stage fused
 void plan_print_memory(const Plan *plan, Text *out);  // dlc dump --stage plan

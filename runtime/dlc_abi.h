@@ -23,7 +23,13 @@ typedef struct DlcCount {
 } DlcCount;
 
 typedef enum DlcRegion {
-  DLC_ARENA, DLC_PARAM, DLC_GRAD, DLC_STATE, DLC_STATE_NEXT, DLC_INPUT, DLC_REGION_COUNT
+  DLC_ARENA,
+  DLC_PARAM,
+  DLC_GRAD,
+  DLC_STATE,
+  DLC_STATE_NEXT,
+  DLC_INPUT,
+  DLC_REGION_COUNT
 } DlcRegion;
 
 typedef struct DlcArg {
@@ -41,22 +47,26 @@ typedef struct DlcLaunch {
   const char *name;           // "conv2d_1.relu"; not owned
 } DlcLaunch;
 
-typedef struct DlcTensor {    // an input or output of the step
+typedef struct DlcTensor {  // an input or output of the step
   const char *name;
-  int32_t kind;               // outputs: OutputKind of ir.h (result, loss, metric, state, grad); inputs: 0
-  int32_t type;               // DType of ir.h
+  int32_t kind;  // outputs: OutputKind of ir.h (result, loss, metric, state, grad); inputs: 0
+  int32_t type;  // DType of ir.h
   int32_t rank;
-  int64_t scale[8];           // dimension d is scale[d] * (symbol[d] ? symbol value : 1)
+  int64_t scale[8];  // dimension d is scale[d] * (symbol[d] ? symbol value : 1)
   int32_t symbol[8];
   DlcArg at;
 } DlcTensor;
 
 // One compiled step: launches in order; each launch needs all before it finished.
 typedef struct DlcStep {
-  const DlcLaunch *launches;  int32_t n_launches;
-  const DlcArg *args;         int32_t n_args;
-  const DlcTensor *inputs;    int32_t n_inputs;
-  const DlcTensor *outputs;   int32_t n_outputs;
+  const DlcLaunch *launches;
+  int32_t n_launches;
+  const DlcArg *args;
+  int32_t n_args;
+  const DlcTensor *inputs;
+  int32_t n_inputs;
+  const DlcTensor *outputs;
+  int32_t n_outputs;
   int64_t arena_bytes;
   int64_t capacity[DLC_MAX_SYMBOLS];  // largest symbol values that the arena is planned for
 } DlcStep;

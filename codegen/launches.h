@@ -15,23 +15,23 @@ typedef struct Code {
   Tiled *tiled;        // a micro-kernel
 } Code;
 
-typedef struct ProgramLaunch {
+typedef struct Launch {
   int code;
   int kernel;  // number in the plan
-} ProgramLaunch;
+} Launch;
 
-typedef struct Program {
+typedef struct Launches {
   const Plan *plan;
   Target target;
   Code *codes;
   size_t n_codes, codes_capacity;
-  ProgramLaunch *launches;  // in order
+  Launch *launches;  // in order
   size_t n_launches, launches_capacity;
-} Program;
+} Launches;
 
-Program *program_make(Arena *arena, const Plan *plan, const CodegenOptions *options, const Target *target);
-void program_emit(Arena *arena, const Code *code, LLVMModuleRef module);
-DlcCount program_items(const Code *code);
-int64_t program_item_cost(const Code *code);
+Launches *launches_make(Arena *arena, const Plan *plan, const CodegenOptions *options, const Target *target);
+void launches_emit(Arena *arena, const Code *code, LLVMModuleRef module);
+DlcCount launches_items(const Code *code);
+int64_t launches_item_cost(const Code *code);
 // The step: launches without functions, arguments, inputs and outputs. Keeps no pointer into the plan.
-DlcStep program_step(Arena *arena, const Program *program);
+DlcStep launches_step(Arena *arena, const Launches *all);

@@ -1,5 +1,5 @@
 // From a plan to functions and launches.
-#include "program.h"
+#include "launches.h"
 
 #include "emit.h"
 #include "sweep.h"
@@ -16,13 +16,13 @@ static const char *symbol_for(Arena *arena, size_t number, const char *name) {
   return symbol;
 }
 
-static int find_code(const Program *p, const char *key) {
+static int find_code(const Launches *p, const char *key) {
   for (size_t k = 0; k < p->n_codes; k++)
     if (!strcmp(p->codes[k].key, key)) return (int)k;
   return -1;
 }
 
-static void add_launch(Arena *arena, Program *p, int kernel, Nest *nest, Tiled *tiled) {
+static void add_launch(Arena *arena, Launches *p, int kernel, Nest *nest, Tiled *tiled) {
   const char *key = nest ? nest_key(nest) : tiled_key(arena, tiled);
   int code = find_code(p, key);
   if (code < 0) {
@@ -32,10 +32,10 @@ static void add_launch(Arena *arena, Program *p, int kernel, Nest *nest, Tiled *
     p->codes[code] = (Code){symbol_for(arena, (size_t)code, name), name, key, nest, tiled};
   }
   p->launches = arena_grow(arena, p->launches, p->n_launches, &p->launches_capacity, sizeof *p->launches);
-  p->launches[p->n_launches++] = (ProgramLaunch){code, kernel};
+  p->launches[p->n_launches++] = (Launch){code, kernel};
 }
 
-static void add_sweep(Arena *arena, Program *p, int kernel, const Sweep *sweep, const CodegenOptions *options) {
+static void add_sweep(Arena *arena, Launches *p, int kernel, const Sweep *sweep, const CodegenOptions *options) {
   Tiled *tiled;
   int n = options->no_contract ? 0 : tiled_list(arena, sweep, &p->target, &tiled);
   for (int k = 0; k < n; k++) add_launch(arena, p, kernel, NULL, &tiled[k]);
@@ -44,9 +44,9 @@ static void add_sweep(Arena *arena, Program *p, int kernel, const Sweep *sweep, 
   if (nest) add_launch(arena, p, kernel, nest, NULL);
 }
 
-Program *program_make(Arena *arena, const Plan *plan, const CodegenOptions *options, const Target *target) {
-  Program *p = arena_alloc(arena, sizeof *p);
-  *p = (Program){.plan = plan, .target = *target};
+Launches *launches_make(Arena *arena, const Plan *plan, const CodegenOptions *options, const Target *target) {
+  Launches *p = arena_alloc(arena, sizeof *p);
+  *p = (Launches){.plan = plan, .target = *target};
   for (int k = 0; k < plan->n_kernels; k++) {
     Sweep *sweeps;
     int n = sweep_list(arena, plan, &plan->kernels[k], &sweeps);
@@ -55,15 +55,15 @@ Program *program_make(Arena *arena, const Plan *plan, const CodegenOptions *opti
   return p;
 }
 
-void program_emit(Arena *arena, const Code *code, LLVMModuleRef module) {
+void launches_emit(Arena *arena, const Code *code, LLVMModuleRef module) {
   if (code->tiled)
     tiled_emit(arena, module, code->symbol, code->tiled);
   else
     emit_nest(arena, module, code->symbol, code->nest);
 }
 
-DlcCount program_items(const Code *code) { return code->tiled ? code->tiled->shares.items : code->nest->items; }
-int64_t program_item_cost(const Code *code) {
+DlcCount launches_items(const Code *code) { return code->tiled ? code->tiled->shares.items : code->nest->items; }
+int64_t launches_item_cost(const Code *code) {
   return code->tiled ? code->tiled->shares.item_cost : code->nest->item_cost;
 }
 
@@ -128,7 +128,7 @@ static int32_t *set_args(Arena *arena, const Plan *plan, DlcStep *step) {
   return first;
 }
 
-DlcStep program_step(Arena *arena, const Program *p) {
+DlcStep launches_step(Arena *arena, const Launches *p) {
   const Plan *plan = p->plan;
   DlcStep step = {.arena_bytes = plan->arena_bytes};
   set_inputs(arena, plan, &step);
@@ -138,11 +138,11 @@ DlcStep program_step(Arena *arena, const Program *p) {
   for (size_t k = 0; k < p->n_launches; k++) {
     int kernel = p->launches[k].kernel;
     const Code *code = &p->codes[p->launches[k].code];
-    launches[k] = (DlcLaunch){.items = program_items(code),
+    launches[k] = (DlcLaunch){.items = launches_items(code),
                               .first_arg = first[kernel],
                               .n_args = first[kernel + 1] - first[kernel],
                               .kernel = kernel,
-                              .item_cost = program_item_cost(code),
+                              .item_cost = launches_item_cost(code),
                               .name = arena_strdup(arena, plan->kernels[kernel].name)};
   }
   step.launches = launches;
