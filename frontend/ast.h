@@ -20,28 +20,43 @@ typedef struct Name {  // an identifier where it stands
 // ---- expressions --------------------------------------------------------------------------------------------------
 
 typedef enum ExprKind {
-  EXPR_INT,      // integer
-  EXPR_FLOAT,    // number
-  EXPR_STRING,   // text (escapes resolved)
-  EXPR_BOOL,     // boolean
-  EXPR_PATH,     // path: a name or a dotted path
-  EXPR_LIST,     // items: [16, 32, 64]
-  EXPR_UNARY,    // op, a
-  EXPR_BINARY,   // op, a, b
-  EXPR_CALL,     // path, args, as
-  EXPR_INDEX,    // a[items]: an element of a list, or a read in a formula
-  EXPR_PIPE,     // a |> b, where b is a call or a path; `as` and the arguments are in b
-  EXPR_SHAPED,   // a : [dims in items]
-  EXPR_LAYER,    // layer a(...): a is the call
-  EXPR_IF,       // if a { body } else { orelse }; an else-if is a body of one if; as a value, each branch has one
-  EXPR_REDUCE,   // text(indices) a: a reduction in a formula; text is "sum", "max", "min", "mean" or "prod"
-  EXPR_ERROR     // what the parser made of a mistake that it reported
+  EXPR_INT,     // integer
+  EXPR_FLOAT,   // number
+  EXPR_STRING,  // text (escapes resolved)
+  EXPR_BOOL,    // boolean
+  EXPR_PATH,    // path: a name or a dotted path
+  EXPR_LIST,    // items: [16, 32, 64]
+  EXPR_UNARY,   // op, a
+  EXPR_BINARY,  // op, a, b
+  EXPR_CALL,    // path, args, as
+  EXPR_INDEX,   // a[items]: an element of a list, or a read in a formula
+  EXPR_PIPE,    // a |> b, where b is a call or a path; `as` and the arguments are in b
+  EXPR_SHAPED,  // a : [dims in items]
+  EXPR_LAYER,   // layer a(...): a is the call
+  EXPR_IF,      // if a { body } else { orelse }; an else-if is a body of one if; as a value, each branch has one
+  EXPR_REDUCE,  // text(indices) a: a reduction in a formula; text is "sum", "max", "min", "mean" or "prod"
+  EXPR_ERROR    // what the parser made of a mistake that it reported
 } ExprKind;
 
 typedef enum AstOp {
-  AST_NEG, AST_NOT,
-  AST_ADD, AST_SUB, AST_MUL, AST_DIV, AST_FLOORDIV, AST_MOD, AST_MATMUL, AST_POW,
-  AST_EQ, AST_NE, AST_LT, AST_LE, AST_GT, AST_GE, AST_AND, AST_OR,
+  AST_NEG,
+  AST_NOT,
+  AST_ADD,
+  AST_SUB,
+  AST_MUL,
+  AST_DIV,
+  AST_FLOORDIV,
+  AST_MOD,
+  AST_MATMUL,
+  AST_POW,
+  AST_EQ,
+  AST_NE,
+  AST_LT,
+  AST_LE,
+  AST_GT,
+  AST_GE,
+  AST_AND,
+  AST_OR,
   AST_RANGE,  // a..b
   AST_JOIN    // a >> b: schedules
 } AstOp;
@@ -57,21 +72,21 @@ typedef struct Arg {
 struct Expr {
   ExprKind kind;
   Span span;
-  int depth;           // levels of this tree, 1 for a leaf, at most AST_MAX_DEPTH: recursion over a tree is bounded
-  Expr *next;          // in a list of expressions
+  int depth;   // levels of this tree, 1 for a leaf, at most AST_MAX_DEPTH: recursion over a tree is bounded
+  Expr *next;  // in a list of expressions
   AstOp op;
-  Span op_span;        // of the operator itself; of a pipe: the "|>"
+  Span op_span;  // of the operator itself; of a pipe: the "|>"
   int64_t integer;
   double number;
   bool boolean;
   const char *text;
-  Name *path;          // EXPR_PATH, EXPR_CALL: the dotted parts
+  Name *path;  // EXPR_PATH, EXPR_CALL: the dotted parts
   Expr *a, *b;
   Expr *items;
   Arg *args;
-  Name *as;            // EXPR_CALL, EXPR_PATH after a pipe: `as` name, or NULL
-  Name *indices;       // EXPR_REDUCE
-  Stmt *body, *orelse; // EXPR_IF
+  Name *as;             // EXPR_CALL, EXPR_PATH after a pipe: `as` name, or NULL
+  Name *indices;        // EXPR_REDUCE
+  Stmt *body, *orelse;  // EXPR_IF
 };
 
 // ---- types in signatures ------------------------------------------------------------------------------------------
@@ -88,23 +103,23 @@ typedef struct Type {
   bool has_dims;        // false: f32 alone, a scalar
   TypeDim *dims;
   Span span;
-  struct Type *next;    // -> type, type
+  struct Type *next;  // -> type, type
 } Type;
 
 // ---- statements ---------------------------------------------------------------------------------------------------
 
 typedef enum StmtKind {
-  STMT_ASSIGN,     // names = value; several names take a call's results apart
-  STMT_INDEX,      // names[indices] = value where ranges: a formula
-  STMT_PARAM,      // param names: type = value, decay = ...
-  STMT_STATE,      // state names: type = value
-  STMT_MEMORY,     // memory names: type = value
-  STMT_UPDATE,     // names <- value
-  STMT_RETURN,     // return values
-  STMT_EXPR,       // value
-  STMT_IF,         // if value { body } else { orelse }
-  STMT_FOR,        // for names in value { body }
-  STMT_REPEAT,     // repeat value { body }
+  STMT_ASSIGN,  // names = value; several names take a call's results apart
+  STMT_INDEX,   // names[indices] = value where ranges: a formula
+  STMT_PARAM,   // param names: type = value, decay = ...
+  STMT_STATE,   // state names: type = value
+  STMT_MEMORY,  // memory names: type = value
+  STMT_UPDATE,  // names <- value
+  STMT_RETURN,  // return values
+  STMT_EXPR,    // value
+  STMT_IF,      // if value { body } else { orelse }
+  STMT_FOR,     // for names in value { body }
+  STMT_REPEAT,  // repeat value { body }
   STMT_ERROR
 } StmtKind;
 
@@ -117,13 +132,13 @@ typedef struct WhereRange {  // `i in 1..H` or `j in W`
 struct Stmt {
   StmtKind kind;
   Span span;
-  int depth;          // as an Expr's
+  int depth;  // as an Expr's
   Stmt *next;
   Name *names;
   Name *indices;
-  Expr *value;        // STMT_RETURN: a list
+  Expr *value;  // STMT_RETURN: a list
   Type *type;
-  Arg *options;       // STMT_PARAM: decay = false and the like
+  Arg *options;  // STMT_PARAM: decay = false and the like
   WhereRange *where;
   Stmt *body, *orelse;
 };
@@ -141,13 +156,13 @@ struct Stmt {
 
 typedef struct Item {
   Span span;
-  Name *words;      // leading names, or NULL
-  Name *targets;    // more than one name before `=`; then words is NULL
+  Name *words;    // leading names, or NULL
+  Name *targets;  // more than one name before `=`; then words is NULL
   bool in;
-  bool assigned;    // `=` stands before the value
-  Expr *value;      // or NULL
+  bool assigned;  // `=` stands before the value
+  Expr *value;    // or NULL
   bool has_items;
-  bool broken;      // a mistake was reported here: items may be missing
+  bool broken;  // a mistake was reported here: items may be missing
   struct Item *items;
   struct Item *next;
 } Item;
@@ -158,9 +173,9 @@ typedef enum DeclKind { DECL_USE, DECL_CONST, DECL_FN, DECL_MODEL, DECL_DATA, DE
 
 typedef struct Param {  // of a signature
   Name *name;
-  Type *type;           // or NULL
-  Expr *fallback;       // the default, or NULL
-  bool hyper;           // after `;` in a model
+  Type *type;      // or NULL
+  Expr *fallback;  // the default, or NULL
+  bool hyper;      // after `;` in a model
   Span span;
   struct Param *next;
 } Param;
@@ -169,16 +184,16 @@ struct Decl {
   DeclKind kind;
   Span span;
   Decl *next;
-  Name *name;         // const, fn, model, data; train and search: the model
-  Name *on;           // train, search: the data
-  const char *text;   // use: the path
-  Expr *value;        // const
-  Arg *args;          // train, search: hyperparameters given to the model
+  Name *name;        // const, fn, model, data; train and search: the model
+  Name *on;          // train, search: the data
+  const char *text;  // use: the path
+  Expr *value;       // const
+  Arg *args;         // train, search: hyperparameters given to the model
   Param *params;
-  Type *results;      // or NULL
+  Type *results;  // or NULL
   Stmt *body;
   Item *items;
-  const char *doc;    // the comment lines directly above, without '#', or NULL
+  const char *doc;  // the comment lines directly above, without '#', or NULL
 };
 
 typedef struct Ast {

@@ -166,13 +166,12 @@ static bool input_shape(Elab *e, Scope *scope, const Param *input, Shape *shape)
   return true;
 }
 
-bool elab_element_type(Elab *e, const Type *type, DType *result) {
+bool elab_element_type(const Type *type, DType *result) {
   for (int k = 0; k < DT_COUNT; k++)
     if (k != DT_U8 && !strcmp(type->element, dtype_name((DType)k))) {
       *result = (DType)k;
       return true;
     }
-  elab_error(e, DIAG_E0105, type->span, "unknown element type '%s'; tensors are f32, i32 or bool", type->element);
   return false;
 }
 
@@ -184,7 +183,7 @@ static Value declare_input(Elab *e, Scope *scope, const Param *input) {
   }
   Shape shape;
   DType type;
-  if (!elab_element_type(e, input->type, &type) || !input_shape(e, scope, input, &shape)) return value_poison();
+  if (!elab_element_type(input->type, &type) || !input_shape(e, scope, input, &shape)) return value_poison();
   if (!elab_fits(e, &shape, input->type->span)) return value_poison();
   Value v = elab_tensor(e, build_input(&e->builder, input->name->text, type, &shape), NULL);
   History *history = elab_history(e, input->name->text, input->span, &shape, NULL);

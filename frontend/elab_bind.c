@@ -266,7 +266,7 @@ static bool bind_number(DType want, Value *v) {
 
 Value bind_type(Elab *e, Scope *scope, const Type *type, Value v, Span span, const char *what) {
   DType want;
-  if (value_is_poison(v) || !elab_element_type(e, type, &want)) return value_poison();
+  if (value_is_poison(v) || !elab_element_type(type, &want)) return value_poison();
   if (v.kind == VALUE_TENSOR) return bind_tensor(e, scope, type, want, v, span, what);
   if (v.kind == VALUE_FIELD) return bind_field(e, scope, type, want, v, span, what);
   bool rest, scalar = count_dims(type, &rest) == 0;
@@ -299,10 +299,19 @@ static void bind_given(Elab *e, const Call *call, Scope *scope, const CallArg *c
   }
 }
 
+// Tensors say what fields beside them must be: they come first.
+static void bind_tensors(Elab *e, const Call *call, Scope *scope, const CallArg *const *slots) {
+  int k = 0;
+  for (const Param *p = call->decl->params; p; p = p->next, k++)
+    if (slots[k] && p->type && slots[k]->value.kind == VALUE_TENSOR)
+      bind_value(e, call, scope, p, slots[k]->value, call->span);
+}
+
 static void bind_rest(Elab *e, const Call *call, Scope *scope, const CallArg *const *slots) {
   int k = 0;
   for (const Param *p = call->decl->params; p; p = p->next, k++) {
-    if (slots[k] && p->type) bind_value(e, call, scope, p, slots[k]->value, call->span);
+    if (slots[k] && p->type && slots[k]->value.kind != VALUE_TENSOR)
+      bind_value(e, call, scope, p, slots[k]->value, call->span);
     // A dimension of an earlier type may have bound the name already: then that is its value.
     if (slots[k] || p->hyper || scope_find(scope, p->name->text)) continue;
     bind_value(e, call, scope, p, elab_expr(e, scope, p->fallback), p->span);
@@ -319,6 +328,8 @@ bool bind_arguments(Elab *e, const Call *call, Scope *scope) {
   const CallArg **slots = arena_array(e->arena, (size_t)count_params(call->decl), sizeof *slots);
   if (!fill_slots(e, call, slots) || !nothing_missing(e, call, slots)) return false;
   bind_given(e, call, scope, slots);
+  bind_tensors(e, call, scope, slots);
+  if (!nothing_poisoned(scope)) return false;
   bind_rest(e, call, scope, slots);
   return nothing_poisoned(scope);
 }

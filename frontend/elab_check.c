@@ -337,6 +337,8 @@ static void check_value(Check *c, const Decl *decl) {
   if (last && last->kind == STMT_ASSIGN)
     diag_line(c->sink, diag, DIAG_HELP, "a body ends with its value; an assignment has none: end with `%s`",
               last->names->text);
+  if (last && last->kind == STMT_UPDATE)
+    diag_line(c->sink, diag, DIAG_HELP, "'<-' updates a state; to compare, put a space: 'x < -1'");
 }
 
 static void check_body(Check *c, const Decl *decl) {

@@ -284,7 +284,10 @@ static bool parts_fit(const Core *c, const Value *first, const Value *part, int 
   const Shape *a = elab_shape(c->e, *first), *b = elab_shape(c->e, *part);
   bool fits = a->rank == b->rank && elab_dtype(c->e, *first) == elab_dtype(c->e, *part);
   for (int d = 0; fits && d < a->rank; d++) fits = dim_equal(a->dim[d], b->dim[d]) || d == axis;
-  if (fits && (!dim_is_const(a->dim[axis]) || !dim_is_const(b->dim[axis]))) fits = false;
+  if (fits && (!dim_is_const(a->dim[axis]) || !dim_is_const(b->dim[axis]))) {
+    fail(c, DIAG_E0208, "axis %d is the open batch: parts are joined along axes of known size", axis);
+    return false;
+  }
   if (!fits)
     fail(c, DIAG_E0208, "%s and %s do not fit together", value_describe(c->e, *first), value_describe(c->e, *part));
   return fits;
@@ -311,6 +314,9 @@ static Value core_concat(const Core *c) {
   if (!elab_fits(c->e, &whole, c->span)) return value_poison();
   return elab_tensor(c->e, build_concat(&c->e->builder, axis, in, list.n), &list.items[0]);
 }
+
+// core.later("why"): refuses what this version gives no meaning.
+static Value core_later(const Core *c) { return fail(c, DIAG_E0006, "%s", c->arg[0].text); }
 
 // core.slice(x, axis, start, count): in range, as std.dl has checked.
 static Value core_slice(const Core *c) {
@@ -462,6 +468,7 @@ static const CoreRow rows[] = {
     {"reshape", 2, core_reshape, OP_COUNT},
     {"transpose", 2, core_transpose, OP_COUNT},
     {"concat", 2, core_concat, OP_COUNT},
+    {"later", 1, core_later, OP_COUNT},
     {"slice", 4, core_slice, OP_COUNT},
     {"pad", 3, core_pad, OP_COUNT},
     {"broadcast", 2, core_broadcast, OP_COUNT},

@@ -58,9 +58,9 @@ bool elab_spend(Elab *e, int64_t steps, Span span);
 bool elab_in_library(const Elab *e, Span span);
 const char *elab_source_text(const Elab *e, Span span);  // as written, blanks and line breaks as one blank
 const char *elab_inner_shape_text(const Elab *e, const Shape *shape);  // without the batch
-Global *elab_global(Elab *e, const char *name);  // as the current frame's text sees it; NULL where unknown
-bool elab_element_type(Elab *e, const Type *type, DType *result);  // false after reporting
-Value elab_field_tensor(Elab *e, const Field *field);              // of a field that has its type
+Global *elab_global(Elab *e, const char *name);           // as the current frame's text sees it; NULL where unknown
+bool elab_element_type(const Type *type, DType *result);  // false where the parser has reported it
+Value elab_field_tensor(Elab *e, const Field *field);     // of a field that has its type
 History *elab_history(Elab *e, const char *text, Span span, const Shape *shape, const History *before);
 
 // ---- elab_shape.c --------------------------------------------------------------------------------------------------

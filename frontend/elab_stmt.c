@@ -85,7 +85,9 @@ static Value run_return(Elab *e, Scope *scope, const Stmt *stmt) {
 // A parameter's or state's shape: every size known and at least 1.
 static bool declared_shape(Elab *e, Scope *scope, const Type *type, Shape *shape) {
   *shape = (Shape){0};
-  if (strcmp(type->element, "f32")) {
+  DType element;
+  if (!elab_element_type(type, &element)) return false;
+  if (element != DT_F32) {
     elab_error(e, DIAG_E0301, type->span, "parameters and states are f32, not %s", type->element);
     return false;
   }

@@ -145,6 +145,18 @@ static Value not_elementwise(Sheet *sheet, const Expr *expr) {
   return value_poison();
 }
 
+// Does the library's function want a tensor with axes, which a single element has not?
+static bool takes_axes(const Formula *f, const Expr *call) {
+  const Global *global = call->path->next ? NULL : elab_global(f->e, call->path->text);
+  if (!global || global->decl->kind != DECL_FN || !elab_in_library(f->e, global->decl->span)) return false;
+  for (const Param *p = global->decl->params; p; p = p->next) {
+    for (const TypeDim *d = p->type ? p->type->dims : NULL; d; d = d->next)
+      if (d->kind != TYPE_DIM_REST) return true;
+    if (strcmp(p->name->text, "axis") == 0 && p->fallback && p->fallback->kind == EXPR_UNARY) return true;  // axis = -1
+  }
+  return false;
+}
+
 // Runs the call on scalars. What it makes is part of the formula: no layer of its own.
 static Value call_in_sheet(Sheet *sheet, Scope *scope, const Expr *call) {
   Elab *e = sheet->f->e;
@@ -173,7 +185,7 @@ static Value call_value(Sheet *sheet, const Visible *visible, const Expr *expr) 
   }
   if (!scalars) return from_outside(sheet, elab_expr(f->e, scope, call), expr->span);
   for (Binding *b = scope->bindings; b; b = b->next) b->value = counted(sheet, b->value, floats);
-  return call_in_sheet(sheet, scope, call);
+  return takes_axes(f, call) ? not_elementwise(sheet, call) : call_in_sheet(sheet, scope, call);
 }
 
 // ---- elements, indices, reductions ----------------------------------------------------------------------------------

@@ -13,13 +13,13 @@ typedef struct Setting {
   const char *name, *value;  // value in the language's own words: "0.1", "l1", "[16, 32]"
 } Setting;
 
-// Reads, parses and checks a file with all that it uses; nothing of its data is opened. Always returns a Program; look at
-// sink->n_errors. A file that cannot be read is E0401 (then *missing is set: exit 3).
+// Reads, parses and checks a file with all that it uses; nothing of its data is opened. Always returns a Program; look
+// at sink->n_errors. A file that cannot be read is E0401 (then *missing is set: exit 3).
 Program *program_open(Arena *arena, DiagSink *sink, Io io, const char *path, const Setting *settings, int n_settings,
                       bool *missing);
 // The same from memory; `path` names it in messages and is where relative paths start.
-Program *program_from_text(Arena *arena, DiagSink *sink, Io io, const char *path, const char *text, const Setting *settings,
-                           int n_settings);
+Program *program_from_text(Arena *arena, DiagSink *sink, Io io, const char *path, const char *text,
+                           const Setting *settings, int n_settings);
 
 // Reads a text file (a program, or the IR's text form) and registers it: its file number, or 0 after reporting E0401 or
 // E0402 at `span`. Directories, FIFOs and devices are refused, and so is what is larger than any program.
@@ -34,32 +34,37 @@ int program_find_model(const Program *program, const char *name);
 
 typedef enum Mode { MODE_TRAIN, MODE_INFER } Mode;  // the language's `training`
 typedef enum LowerWhat {
-  LOWER_OUTPUT,     // inputs -> OUT_RESULT outputs: predict, build
-  LOWER_LOSS,       // fields of the data set -> OUT_LOSS and OUT_METRIC of the train block (and OUT_STATE in MODE_TRAIN)
-  LOWER_GRAD,       // as LOWER_LOSS, and the model's outputs as OUT_RESULT: grad with a train block
-  LOWER_COTANGENT,  // inputs and "cotangent" -> OUT_RESULT and OUT_LOSS = sum(output * cotangent): grad without a train block
+  LOWER_OUTPUT,  // inputs -> OUT_RESULT outputs: predict, build
+  LOWER_LOSS,    // fields of the data set -> OUT_LOSS and OUT_METRIC of the train block (and OUT_STATE in MODE_TRAIN)
+  LOWER_GRAD,    // as LOWER_LOSS, and the model's outputs as OUT_RESULT: grad with a train block
+  LOWER_COTANGENT,  // inputs and "cotangent" -> OUT_RESULT and OUT_LOSS = sum(output * cotangent): grad without a train
+                    // block
   LOWER_BENCH       // inputs -> OUT_LOSS = mean(output^2), for bench of a model without a train block
 } LowerWhat;
 
-typedef struct LayerInfo {   // one line of `dlc FILE.dl`: a call of a layer or function made directly in the model
-  const char *name;          // "conv2d_1"
-  const char *text;          // "conv2d(6, 5, pad = 2)"
+typedef struct LayerInfo {  // one line of `dlc FILE.dl`: a call of a layer or function made directly in the model
+  const char *name;         // "conv2d_1"
+  const char *text;         // "conv2d(6, 5, pad = 2)"
   Shape shape;
-  int64_t parameters;        // trainable values inside
+  int64_t parameters;  // trainable values inside
   uint32_t line;
   Span span;
-  int first_node, last_node; // graph nodes made inside: first..last, exclusive
+  int first_node, last_node;  // graph nodes made inside: first..last, exclusive
 } LayerInfo;
 
 typedef struct Lowered {
-  Graph *graph;              // verified
+  Graph *graph;  // verified
   TensorTable params, states;
-  LayerInfo *layers; int n_layers;
-  NodeId *named; const char **names; int n_named;  // the user's own assigned values, for `dlc grad --at` (q = 3)
+  LayerInfo *layers;
+  int n_layers;
+  NodeId *named;
+  const char **names;
+  int n_named;  // the user's own assigned values, for `dlc grad --at` (q = 3)
 } Lowered;
 
-// Lowers a model. NULL after reporting. The batch is a symbol ("N"). For LOWER_LOSS the graph's inputs are the fields of
-// the data set that the train block uses, under their names, with dtype and shape as the block needs them (f32 or i32).
+// Lowers a model. NULL after reporting. The batch is a symbol ("N"). For LOWER_LOSS the graph's inputs are the fields
+// of the data set that the train block uses, under their names, with dtype and shape as the block needs them (f32 or
+// i32).
 Lowered *program_lower(Program *program, int model, Mode mode, LowerWhat what);
 // Lowers every model in the ways that it is used, only for the mistakes that this shows: also when there are mistakes
 // already, so that one run reports all that are independent.
@@ -68,7 +73,7 @@ void program_check(Program *program);
 // ---- data ---------------------------------------------------------------------------------------------------------
 
 typedef struct FieldSpec {
-  const char *name;           // "image"
+  const char *name;  // "image"
   SourceSpec source;
   // The expression over the source, as a graph: input "source" (its dtype unknown until the file is opened: lowered for
   // each by program_lower_field) -> one OUT_RESULT. NULL expression: the source as it is.
@@ -77,14 +82,16 @@ typedef struct FieldSpec {
 } FieldSpec;
 
 typedef struct SplitSpec {
-  const char *name;           // "train"
-  FieldSpec *fields; int n_fields;
+  const char *name;  // "train"
+  FieldSpec *fields;
+  int n_fields;
   SplitPart part;
 } SplitSpec;
 
 typedef struct DataSpec {
   const char *name;
-  SplitSpec *splits; int n_splits;
+  SplitSpec *splits;
+  int n_splits;
   Span span;
 } DataSpec;
 

@@ -198,6 +198,22 @@ static void run_step(Lowering *l, Scope *scope, const TrainStep *step) {
   scope_assign(scope, name, step->span, value);
 }
 
+// Splits are evaluated with the fields that the loss and the metrics use.
+static void check_other_splits(const Lowering *l) {
+  const DataBlock *data = l->train->data;
+  const Graph *g = l->e->builder.graph;
+  for (int k = 0; k < data->spec.n_splits; k++) {
+    const SplitSpec *split = &data->spec.splits[k];
+    for (size_t n = 0; n < g->n_nodes; n++) {
+      if (g->nodes[n].op != OP_input || has_field(split, g->nodes[n].name)) continue;
+      Diag *diag =
+          diag_error(l->p->sink, DIAG_E0152, l->train->decl->on->span, "split '%s' of data '%s' has no field '%s'",
+                     split->name, data->spec.name, g->nodes[n].name);
+      diag_line(l->p->sink, diag, DIAG_NOTE, "every split but 'train' is evaluated after each epoch");
+    }
+  }
+}
+
 static bool lower_loss(Lowering *l) {
   TrainBlock *train = l->train;
   if (!train) {
@@ -207,6 +223,7 @@ static bool lower_loss(Lowering *l) {
   if (!train->data || train->data->broken || !train_split(train->data)) return false;  // reported at opening
   Scope *scope = field_scope(l);
   for (size_t k = 0; k < train->n_steps; k++) run_step(l, scope, &train->steps[k]);
+  if (l->p->sink->n_errors == l->errors) check_other_splits(l);
   return l->p->sink->n_errors == l->errors;
 }
 
@@ -279,27 +296,11 @@ Lowered *program_lower(Program *p, int model, Mode mode, LowerWhat what) {
   return result_of(&l);
 }
 
-// Splits are evaluated with the fields that the loss and the metrics use.
-static void check_other_splits(const Lowering *l) {
-  const DataBlock *data = l->train->data;
-  const Graph *g = l->e->builder.graph;
-  for (int k = 0; k < data->spec.n_splits; k++) {
-    const SplitSpec *split = &data->spec.splits[k];
-    for (size_t n = 0; n < g->n_nodes; n++) {
-      if (g->nodes[n].op != OP_input || has_field(split, g->nodes[n].name)) continue;
-      Diag *diag = diag_error(l->p->sink, DIAG_E0152, l->train->decl->on->span, "split '%s' of data '%s' has no field '%s'",
-                              split->name, data->spec.name, g->nodes[n].name);
-      diag_line(l->p->sink, diag, DIAG_NOTE, "every split but 'train' is evaluated after each epoch");
-    }
-  }
-}
-
 void program_check(Program *p) {
   for (int model = 0; model < program_model_count(p); model++) {
     Lowering l = lowering_of(p, model);
     lower(&l, MODE_INFER, LOWER_OUTPUT);
-    bool lowered = lower(&l, MODE_TRAIN, l.train ? LOWER_LOSS : LOWER_OUTPUT);
-    if (lowered && l.train) check_other_splits(&l);
+    lower(&l, MODE_TRAIN, l.train ? LOWER_LOSS : LOWER_OUTPUT);
   }
 }
 

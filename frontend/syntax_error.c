@@ -127,10 +127,25 @@ static bool is_after_return(Expected e) {
   return expects(e, "','") && expects(e, "'}'") && expects(e, "'|>'") && !expects(e, "'return'");
 }
 
+// The reduction word whose `word(names)` stands before the token, or NULL: what is missing is the reduction's body.
+static const char *reduction_before(const Parser *p, const Token *found) {
+  const Token *at = found;
+  if (at - p->tokens < 4 || (--at)->kind != ')') return NULL;
+  while (--at > p->tokens && at->kind != '(')
+    if (at->kind != ',' && at->kind != TOKEN_NAME) return NULL;
+  return at > p->tokens && at[-1].kind == TOKEN_NAME ? at[-1].text : NULL;
+}
+
 // Advice for the commonest mistakes, or NULL. The first that applies.
 static const char *help_text(Parser *p, const Token *found, Expected e) {
   int kind = found->kind;
   if (kind == TOKEN_UPDATE) return "'<-' is one symbol, it updates a state; to compare, put a space: 'x < -1'";
+  const char *reduction = expects(e, "a reduction") && expects(e, "'('") ? reduction_before(p, found) : NULL;
+  if (reduction)
+    return arena_printf(p->arena,
+                        "in a formula '%s(' before names opens a reduction over them; a call on whole tensors stands "
+                        "before the formula",
+                        reduction);
   if (expects(e, "'where'") && kind == TOKEN_PIPE) return "a formula has no pipes: give the value a name before it";
   if (kind == TOKEN_IF && !expects(e, "'if'") && expects(e, "a number"))
     return "a formula has no 'if': use where(condition, a, b)";
