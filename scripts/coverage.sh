@@ -9,6 +9,6 @@ cmake --build build-coverage -j "$(nproc)" >/dev/null
 find build-coverage -name '*.gcda' -delete
 scripts/run-tests.sh build-coverage | tail -n 1
 for what in "" "--branches"; do
-  gcovr --root . --object-directory build-coverage --exclude build-coverage --exclude tests --exclude-throw-branches $what \
-    --sort-percentage 2>/dev/null
+  gcovr --root . --object-directory build-coverage --exclude build-coverage --exclude tests --exclude-throw-branches --gcov-ignore-parse-errors $what \
+    --sort-percentage
 done
