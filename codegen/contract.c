@@ -4,6 +4,7 @@
 // output index (pass layout). On exit: every phase visits each of its points once, its reduction in the row-major order
 // of the node's reduced indices.
 #include "contract.h"
+#include "checked.h"
 
 #include <string.h>
 
@@ -18,16 +19,6 @@ static bool strides_of(const Shape *shape, int64_t *stride) {
     if (d > 0 && __builtin_mul_overflow(next, shape->dim[d].scale, &next)) return false;
   }
   return true;
-}
-
-static int64_t gcd(int64_t a, int64_t b) {
-  if (a < 0) a = -a;
-  while (b) {
-    int64_t rest = a % b;
-    a = b;
-    b = rest;
-  }
-  return a;
 }
 
 // What a residue class fixes: index k of the node is position * period[k] + residue[k].
@@ -54,8 +45,8 @@ static void find_periods(const IndexDef *def, Residues *r) {
     for (int d = 0; d < def->reads[n].rank; d++) {
       const IndexExpr *e = &def->reads[n].at[d];
       for (int t = 0; e->kind == DIV_EXACT && t < e->n_terms; t++) {
-        int64_t period = e->divisor / gcd(e->term[t].coef, e->divisor), *held = &r->period[e->term[t].index];
-        *held = *held / gcd(*held, period) * period;
+        int64_t period = e->divisor / whole_gcd(e->term[t].coef, e->divisor), *held = &r->period[e->term[t].index];
+        *held = *held / whole_gcd(*held, period) * period;
       }
     }
 }
@@ -316,7 +307,6 @@ Shares contract_shares(const Contract *contract, const Phase *phase, Tile tile, 
     int64_t tiles = (int64_t)(ITEM_WORK / (per_row * tile.rows)) + 1;
     if (tiles * tile.rows < s.block_rows) s.block_rows = tiles * tile.rows;
   }
-  if (!dim_is_const(phase->row.extent) && s.block_rows >= rows) s.block_rows = round_up(rows, tile.rows);
   // Levels from the inside: rows, outer[n-1..1], panel, outer[0], chunk. Take levels into the item while it stays
   // small.
   double work = block_work(contract, phase, tile, s.block_rows < rows ? s.block_rows : rows, values);
@@ -329,13 +319,12 @@ Shares contract_shares(const Contract *contract, const Phase *phase, Tile tile, 
       work *= (double)phase->outer[k].extent.scale;
   }
   DlcCount count = {.scale = 1, .divisor = 1, .times = 1};
-  int level = 0;
   if (contract->chunk > 0) {
     count.scale = phase->red[0].extent.scale;
     count.symbol = phase->red[0].extent.symbol;
     count.divisor = contract->chunk;
   }
-  level = 1;
+  int level = 1;  // the chunk's is counted
   if (phase->n_outer > 0 && level < s.item_levels) {
     Dim first = phase->outer[0].extent;
     if (dim_is_const(first))

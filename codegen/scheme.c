@@ -9,6 +9,7 @@
 //   blocks  of an axis along which a transposing read is contiguous;
 //   items   leading output axes, until what is inside costs enough to be worth handing out.
 #include "product.h"
+#include "checked.h"
 #include "sweep.h"
 
 #include <math.h>
@@ -216,16 +217,14 @@ static int64_t points_of_reduction(const Scheme *scheme) {
   return points;
 }
 
-static int64_t gcd(int64_t a, int64_t b) { return b ? gcd(b, a % b) : a; }
-
 // The least period after which every exact division by which index k is read repeats.
 static int64_t period_of(const Probe *p, int k) {
   int64_t period = 1;
   for (size_t n = 0; n < p->nest->n_values; n++) {
     const Value *v = &p->nest->values[n];
     if (v->kind != VALUE_DIVIDES || p->var[k] < 0) continue;
-    int64_t own = v->limit.scale / gcd(v->limit.scale, llabs(expr_coef(v->at, p->var[k]).scale));
-    period = period / gcd(period, own) * own;
+    int64_t own = v->limit.scale / whole_gcd(v->limit.scale, llabs(expr_coef(v->at, p->var[k]).scale));
+    period = period / whole_gcd(period, own) * own;
     if (period > MOST_RESIDUES) return 1;
   }
   return period;

@@ -1,23 +1,15 @@
 // See compose.h.
 #include "compose.h"
+#include "checked.h"
 
 #include "form.h"
-
-static int64_t gcd(int64_t a, int64_t b) {
-  while (b) {
-    int64_t rest = a % b;
-    a = b;
-    b = rest;
-  }
-  return a < 0 ? -a : a;
-}
 
 bool read_reduce(Read *read) {
   bool changed = false;
   for (int d = 0; d < read->rank; d++) {
     IndexExpr *e = &read->at[d];
-    int64_t common = gcd(e->divisor, e->offset);
-    for (int k = 0; k < e->n_terms; k++) common = gcd(common, e->term[k].coef);
+    int64_t common = whole_gcd(e->divisor, e->offset);
+    for (int k = 0; k < e->n_terms; k++) common = whole_gcd(common, e->term[k].coef);
     if (common == 1) continue;
     changed = true;
     e->offset /= common;

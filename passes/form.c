@@ -11,21 +11,12 @@ Form form_variable(int variable) {
   return form;
 }
 
-static int64_t gcd(int64_t a, int64_t b) {
-  while (b) {
-    int64_t rest = a % b;
-    a = b;
-    b = rest;
-  }
-  return a < 0 ? -a : a;
-}
-
 static bool small(int64_t n) { return n >= -FORM_LIMIT && n <= FORM_LIMIT; }
 
 // Divides out what is common to all; false where something is too large.
 static bool reduce(Form *form) {
-  int64_t common = gcd(form->divisor, form->offset);
-  for (int v = 0; v < FORM_VARIABLES; v++) common = gcd(common, form->coef[v]);
+  int64_t common = whole_gcd(form->divisor, form->offset);
+  for (int v = 0; v < FORM_VARIABLES; v++) common = whole_gcd(common, form->coef[v]);
   form->divisor /= common;
   form->offset /= common;
   bool fits = small(form->divisor) && small(form->offset);

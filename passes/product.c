@@ -1,5 +1,6 @@
 // What a product-sum needs before the micro-kernel can take it. Pure functions of the graph.
 #include "product.h"
+#include "checked.h"
 
 enum { PACK_MIN_REUSE = 8 };  // multiply-adds per element of b that make a transposed copy worth its price
 
@@ -77,16 +78,6 @@ static bool is_empty(const IndexDef *def) {
   return false;
 }
 
-static int64_t gcd(int64_t a, int64_t b) {
-  if (a < 0) a = -a;
-  while (b) {
-    int64_t rest = a % b;
-    a = b;
-    b = rest;
-  }
-  return a;
-}
-
 // The terms of one exact division; `divided` are the indices that one has already, `classes` the residue classes so
 // far.
 static bool division_fits(const IndexDef *def, const IndexExpr *e, bool *divided, int64_t *classes) {
@@ -97,7 +88,7 @@ static bool division_fits(const IndexDef *def, const IndexExpr *e, bool *divided
     divided[index] = true;
     n_out += index < def->n_out;
     n_red += index >= def->n_out;
-    if (index < def->n_out) *classes *= e->divisor / gcd(e->term[t].coef, e->divisor);
+    if (index < def->n_out) *classes *= e->divisor / whole_gcd(e->term[t].coef, e->divisor);
     if (*classes > PRODUCT_MAX_CLASSES) return false;
   }
   return n_out <= 1 && n_red <= 1;
