@@ -67,6 +67,8 @@ int64_t launches_item_cost(const Code *code) {
   return code->tiled ? code->tiled->shares.item_cost : code->nest->item_cost;
 }
 
+int64_t launches_local_bytes(const Code *code) { return code->tiled ? code->tiled->local_bytes : 0; }
+
 // ---- the step -----------------------------------------------------------------------------------------------------
 
 static DlcArg arg_of(const Place *place) {
@@ -147,6 +149,8 @@ DlcStep launches_step(Arena *arena, const Launches *p) {
   }
   step.launches = launches;
   step.n_launches = (int32_t)p->n_launches;
+  for (size_t k = 0; k < p->n_codes; k++)
+    if (launches_local_bytes(&p->codes[k]) > step.local_bytes) step.local_bytes = launches_local_bytes(&p->codes[k]);
   for (int k = 0; k < DLC_MAX_SYMBOLS; k++) step.capacity[k] = plan->symbol_values[k];
   return step;
 }

@@ -33,5 +33,6 @@ Launches *launches_make(Arena *arena, const Plan *plan, const CodegenOptions *op
 void launches_emit(Arena *arena, const Code *code, LLVMModuleRef module);
 DlcCount launches_items(const Code *code);
 int64_t launches_item_cost(const Code *code);
+int64_t launches_local_bytes(const Code *code);  // working memory of a thread
 // The step: launches without functions, arguments, inputs and outputs. Keeps no pointer into the plan.
 DlcStep launches_step(Arena *arena, const Launches *all);

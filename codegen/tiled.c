@@ -15,7 +15,7 @@ int tiled_list(Arena *arena, const Sweep *sweep, const Target *target, Tiled **t
     const Phase *phase = &contract.phases[k];
     Tile tile = contract_tile(phase, target, sweep->plan->symbol_values);
     Shares shares = contract_shares(&contract, phase, tile, sweep->plan->symbol_values);
-    (*tiled)[k] = (Tiled){sweep, contract, phase, tile, shares};
+    (*tiled)[k] = (Tiled){sweep, contract, phase, tile, shares, 0};
   }
   return contract.n_phases;
 }

@@ -11,6 +11,7 @@ typedef struct Tiled {
   const Phase *phase;
   Tile tile;
   Shares shares;
+  int64_t local_bytes;  // working memory of a thread (DlcRt.local), a multiple of 64
 } Tiled;
 
 // The functions that a sweep becomes: 0 where it is not one for the micro-kernel (then it is a nest).

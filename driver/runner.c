@@ -45,6 +45,7 @@ Runner *runner_new(Arena *arena, const Unit *unit, Team *team, const Runner *sha
   }
   r->scratch = arena_array(arena, (size_t)r->step->n_args, sizeof *r->scratch);
   r->binding.base[DLC_ARENA] = aligned_block(arena, r->step->arena_bytes, &r->bytes);
+  if (r->step->local_bytes) r->binding.local = aligned_block(arena, team_size(team) * r->step->local_bytes, &r->bytes);
   r->binding.base[DLC_PARAM] = (char *)r->param;
   r->binding.base[DLC_GRAD] = (char *)r->grad;
   r->binding.base[DLC_STATE] = (char *)r->state;

@@ -9,6 +9,7 @@ enum { DLC_MAX_SYMBOLS = 4 };
 typedef struct DlcRt {
   int64_t symbol[DLC_MAX_SYMBOLS];  // value of symbol k+1 (the batch first)
   uint64_t seed, step;              // of the counter-based generator
+  char *local;                      // the calling thread's own DlcStep.local_bytes, 64-byte aligned; holds nothing
 } DlcRt;
 
 // A kernel does the work items begin..end (exclusive). args[k] is the base of its k-th tensor.
@@ -68,5 +69,6 @@ typedef struct DlcStep {
   const DlcTensor *outputs;
   int32_t n_outputs;
   int64_t arena_bytes;
+  int64_t local_bytes;                // working memory of each thread, a multiple of 64; 0: none
   int64_t capacity[DLC_MAX_SYMBOLS];  // largest symbol values that the arena is planned for
 } DlcStep;

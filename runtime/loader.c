@@ -20,6 +20,7 @@ typedef struct Maker {
   const BatchField *field;
   char *raw;      // rows in the source's type, where they are not the batch's
   char *block;    // of the converting step's intermediate tensors
+  char *local;    // working memory of the step
   char **args;    // for step_run
   char **inputs;  // of the converting step: all of them raw
 } Maker;
@@ -66,7 +67,7 @@ static void convert(const Maker *maker, int64_t count, void *to) {
   const DlcStep *step = maker->field->convert;
   DlcRt rt = {.seed = 0};
   for (int k = 0; k < DLC_MAX_SYMBOLS; k++) rt.symbol[k] = count;
-  StepBinding binding = {.base = {[DLC_ARENA] = maker->block}, .inputs = maker->inputs};
+  StepBinding binding = {.base = {[DLC_ARENA] = maker->block}, .inputs = maker->inputs, .local = maker->local};
   step_run(NULL, step, &binding, &rt, maker->args, NULL);
   const DlcTensor *result = &step->outputs[0];
   const char *from = (result->at.region == DLC_INPUT ? maker->raw : maker->block) + result->at.offset;
@@ -128,6 +129,7 @@ static Maker new_maker(Arena *arena, const BatchField *field, int64_t batch) {
   if (!step) return maker;
   dlc_assert(step->n_outputs == 1 && batch <= step->capacity[0]);
   maker.block = aligned(arena, step->arena_bytes, 1);
+  if (step->local_bytes) maker.local = aligned(arena, step->local_bytes, 1);
   maker.args = arena_array(arena, (size_t)step->n_args, sizeof *maker.args);
   maker.inputs = arena_array(arena, (size_t)step->n_inputs, sizeof *maker.inputs);
   for (int k = 0; k < step->n_inputs; k++) maker.inputs[k] = maker.raw;

@@ -49,6 +49,7 @@ typedef struct Share {
 typedef struct Job {
   const DlcStep *step;  // NULL: a sweep
   const DlcRt *rt;
+  char *local;
   char *const *args;
   StepProfile *profile;
   void (*body)(void *state, int64_t begin, int64_t end);
@@ -165,11 +166,19 @@ static Work job_work(const Job *job, int k) {
   return (Work){.items = items, .cost = work_cost(items, launch->item_cost)};
 }
 
-static void job_do(const Job *job, int k, int64_t begin, int64_t end) {
+// The run-time values as thread number `thread` sees them: with its own part of the working memory.
+static DlcRt job_rt(const Job *job, unsigned thread) {
+  if (!job->step) return (DlcRt){.local = NULL};
+  DlcRt rt = *job->rt;
+  rt.local = job->local ? job->local + (int64_t)thread * job->step->local_bytes : NULL;
+  return rt;
+}
+
+static void job_do(const Job *job, int k, const DlcRt *rt, int64_t begin, int64_t end) {
   if (begin >= end) return;
   if (job->step) {
     const DlcLaunch *launch = &job->step->launches[k];
-    launch->fn(job->args + launch->first_arg, job->rt, begin, end);
+    launch->fn(job->args + launch->first_arg, rt, begin, end);
     return;
   }
   int64_t last = end * job->grain;
@@ -192,12 +201,12 @@ static int64_t part_begin(int64_t count, int64_t parts, int64_t k) {
   return count / parts * k + (k < longer ? k : longer);
 }
 
-static int64_t do_chunk(const Job *job, int k, const Work *work, unsigned share, unsigned chunk) {
+static int64_t do_chunk(const Job *job, int k, const DlcRt *rt, const Work *work, unsigned share, unsigned chunk) {
   int64_t first = part_begin(work->items, work->shares, share);
   int64_t count = part_begin(work->items, work->shares, share + 1) - first;
   int64_t begin = first + part_begin(count, work->chunks, chunk);
   int64_t end = first + part_begin(count, work->chunks, chunk + 1);
-  job_do(job, k, begin, end);
+  job_do(job, k, rt, begin, end);
   return end - begin;
 }
 
@@ -233,7 +242,7 @@ static void finish_chunks(Team *team, unsigned serial, unsigned chunks, unsigned
 }
 
 // Does what there is to do of one launch: the thread's own share, then what others left.
-static void walk_launch(Team *team, unsigned thread, int k, unsigned serial) {
+static void walk_launch(Team *team, unsigned thread, int k, const DlcRt *rt, unsigned serial) {
   const Job *job = &team->job;
   Work work = job_work(job, k);
   work_cut(&work, team->size);
@@ -242,7 +251,7 @@ static void walk_launch(Team *team, unsigned thread, int k, unsigned serial) {
   for (unsigned turn = 0; turn < work.shares; turn++) {
     unsigned share = (thread + turn) % work.shares;
     for (; claim(&team->shares[share], serial, work.chunks, &chunk); done++)
-      items += do_chunk(job, k, &work, share, chunk);
+      items += do_chunk(job, k, rt, &work, share, chunk);
   }
   if (job->profile) job->profile->items_by_thread[thread] += items;
   if (done) finish_chunks(team, serial, done, work.shares * work.chunks);
@@ -260,11 +269,12 @@ static void await_completed(Team *team, unsigned serial) {
 // The whole job, launch after launch. Only the caller's walk is timed.
 static void walk(Team *team, unsigned thread) {
   const Job *job = &team->job;
+  const DlcRt rt = job_rt(job, thread);
   bool timed = thread == 0 && job->profile;
   double before = timed ? seconds(team) : 0;
   for (int k = 0; k < job_length(job); k++) {
     unsigned serial = job->base + (unsigned)k + 1;
-    if (!is_completed(team, serial)) walk_launch(team, thread, k, serial);
+    if (!is_completed(team, serial)) walk_launch(team, thread, k, &rt, serial);
     await_completed(team, serial);
     if (!timed) continue;
     double now = seconds(team);
@@ -307,10 +317,11 @@ static void *worker_main(void *argument) {
 
 // The caller does everything by itself.
 static void walk_alone(const Job *job, Clock clock) {
+  const DlcRt rt = job_rt(job, 0);
   for (int k = 0; k < job_length(job); k++) {
     double before = job->profile ? clock.seconds(clock.state) : 0;
     int64_t items = job_work(job, k).items;
-    job_do(job, k, 0, items);
+    job_do(job, k, &rt, 0, items);
     if (!job->profile) continue;
     job->profile->nanoseconds[k] += 1e9 * (clock.seconds(clock.state) - before);
     job->profile->items_by_thread[0] += items;
@@ -411,7 +422,7 @@ static char *resolve(const DlcArg *arg, const StepBinding *binding) {
 void step_run(Team *team, const DlcStep *step, const StepBinding *binding, const DlcRt *rt, char **scratch,
               StepProfile *profile) {
   for (int k = 0; k < step->n_args; k++) scratch[k] = resolve(&step->args[k], binding);
-  Job job = {.step = step, .rt = rt, .args = scratch, .profile = profile};
+  Job job = {.step = step, .rt = rt, .local = binding->local, .args = scratch, .profile = profile};
   team_do(team, &job);
 }
 

@@ -29,7 +29,7 @@ static inline void guarded_free(Guarded *g) { munmap(g->map, g->mapped); }
 typedef struct StepRun {
   const DlcStep *step;
   Guarded region[DLC_REGION_COUNT];
-  Guarded *inputs;
+  Guarded *inputs, local;
   DlcRt rt;
 } StepRun;
 
@@ -54,6 +54,8 @@ static inline StepRun step_run_new(const DlcStep *step, const int64_t *symbols, 
                                            [DLC_STATE] = state_floats * 4,
                                            [DLC_STATE_NEXT] = state_floats * 4};
   for (int k = 0; k < DLC_REGION_COUNT; k++) run.region[k] = guarded_new((size_t)bytes[k], 64);
+  run.local = guarded_new((size_t)step->local_bytes, 64);
+  run.rt.local = run.local.base;
   run.inputs = calloc((size_t)step->n_inputs + 1, sizeof *run.inputs);
   for (int k = 0; k < step->n_inputs; k++) {
     const DlcTensor *t = &step->inputs[k];
@@ -64,6 +66,7 @@ static inline StepRun step_run_new(const DlcStep *step, const int64_t *symbols, 
 
 static inline void step_run_free(StepRun *run) {
   for (int k = 0; k < DLC_REGION_COUNT; k++) guarded_free(&run->region[k]);
+  guarded_free(&run->local);
   for (int k = 0; k < run->step->n_inputs; k++) guarded_free(&run->inputs[k]);
   free(run->inputs);
 }
