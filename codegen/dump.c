@@ -1,5 +1,6 @@
 // What the compiler holds after its last stages, as text: every kernel of the plan, in order.
 #include "jit.h"
+#include "launches.h"
 #include "sweep.h"
 
 static const char *count_text(Arena *arena, const Graph *g, DlcCount items) {
@@ -34,8 +35,15 @@ static void print_args(Arena *arena, const Plan *plan, const Kernel *kernel, Tex
 
 static void print_sweep(Arena *arena, const Plan *plan, const Sweep *sweep, const Target *target, bool no_contract,
                         Text *out) {
+  WinogradCode *winograd;
+  int n = winograd_list(arena, sweep, target, &winograd);
+  for (int k = 0; k < n; k++) {
+    text_printf(out, "  items %s\n", count_text(arena, plan->graph, winograd[k].items));
+    winograd_print(arena, &winograd[k], 4, out);
+  }
+  if (n > 0) return;
   Tiled *tiled;
-  int n = no_contract ? 0 : tiled_list(arena, sweep, target, &tiled);
+  n = no_contract ? 0 : tiled_list(arena, sweep, target, &tiled);
   for (int k = 0; k < n; k++) {
     text_printf(out, "  items %s\n", count_text(arena, plan->graph, tiled[k].shares.items));
     tiled_print(arena, &tiled[k], 4, out);

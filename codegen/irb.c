@@ -111,3 +111,23 @@ LLVMBasicBlockRef irb_block(const Irb *irb, const char *name) {
   LLVMValueRef function = LLVMGetBasicBlockParent(LLVMGetInsertBlock(irb->b));
   return LLVMAppendBasicBlockInContext(irb->context, function, name);
 }
+
+IrbLoop irb_loop_begin(const Irb *irb, LLVMValueRef from, LLVMValueRef to, const char *name) {
+  LLVMBasicBlockRef before = LLVMGetInsertBlock(irb->b), body = irb_block(irb, name);
+  IrbLoop loop = {.head = irb_block(irb, "head"), .done = irb_block(irb, "done")};
+  LLVMBuildBr(irb->b, loop.head);
+  LLVMPositionBuilderAtEnd(irb->b, loop.head);
+  loop.variable = LLVMBuildPhi(irb->b, irb->i64, name);
+  LLVMAddIncoming(loop.variable, &from, &before, 1);
+  LLVMBuildCondBr(irb->b, LLVMBuildICmp(irb->b, LLVMIntSLT, loop.variable, to, ""), body, loop.done);
+  LLVMPositionBuilderAtEnd(irb->b, body);
+  return loop;
+}
+
+void irb_loop_end(const Irb *irb, const IrbLoop *loop, int64_t step) {
+  LLVMValueRef next = LLVMBuildNSWAdd(irb->b, loop->variable, irb_i64(irb, step), "");
+  LLVMBasicBlockRef from = LLVMGetInsertBlock(irb->b);
+  LLVMAddIncoming(loop->variable, &next, &from, 1);
+  LLVMBuildBr(irb->b, loop->head);
+  LLVMPositionBuilderAtEnd(irb->b, loop->done);
+}

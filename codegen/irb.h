@@ -32,4 +32,11 @@ LLVMValueRef irb_bits(const Irb *irb, LLVMValueRef value, LLVMTypeRef scalar);  
 LLVMValueRef irb_call(const Irb *irb, const char *intrinsic, LLVMValueRef *args, int n);
 LLVMValueRef irb_fma(const Irb *irb, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c);
 LLVMValueRef irb_select(const Irb *irb, LLVMValueRef condition, LLVMValueRef yes, LLVMValueRef no);
+// for (variable = from; variable < to; variable += step): what is emitted between begin and end. May run never.
+typedef struct IrbLoop {
+  LLVMBasicBlockRef head, done;
+  LLVMValueRef variable;
+} IrbLoop;
+IrbLoop irb_loop_begin(const Irb *irb, LLVMValueRef from, LLVMValueRef to, const char *name);
+void irb_loop_end(const Irb *irb, const IrbLoop *loop, int64_t step);
 LLVMBasicBlockRef irb_block(const Irb *irb, const char *name);  // appended to the function being built

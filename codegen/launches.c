@@ -22,14 +22,22 @@ static int find_code(const Launches *p, const char *key) {
   return -1;
 }
 
-static void add_launch(Arena *arena, Launches *p, int kernel, Nest *nest, Tiled *tiled) {
-  const char *key = nest ? nest_key(nest) : tiled_key(arena, tiled);
-  int code = find_code(p, key);
+static const char *key_of(Arena *arena, const Code *code) {
+  if (code->winograd) return winograd_key(arena, code->winograd);
+  return code->nest ? nest_key(code->nest) : tiled_key(arena, code->tiled);
+}
+
+// `what`: one of the kinds of code is set.
+static void add_launch(Arena *arena, Launches *p, int kernel, Code what) {
+  what.key = key_of(arena, &what);
+  int code = find_code(p, what.key);
   if (code < 0) {
     p->codes = arena_grow(arena, p->codes, p->n_codes, &p->codes_capacity, sizeof *p->codes);
     const char *name = p->plan->kernels[kernel].name;
     code = (int)p->n_codes++;
-    p->codes[code] = (Code){symbol_for(arena, (size_t)code, name), name, key, nest, tiled};
+    what.symbol = symbol_for(arena, (size_t)code, name);
+    what.kernel = name;
+    p->codes[code] = what;
   }
   p->launches = arena_grow(arena, p->launches, p->n_launches, &p->launches_capacity, sizeof *p->launches);
   p->launches[p->n_launches++] = (Launch){code, kernel};
@@ -37,11 +45,15 @@ static void add_launch(Arena *arena, Launches *p, int kernel, Nest *nest, Tiled 
 
 static void add_sweep(Arena *arena, Launches *p, int kernel, const Sweep *sweep, const CodegenOptions *options) {
   Tiled *tiled;
-  int n = options->no_contract ? 0 : tiled_list(arena, sweep, &p->target, &tiled);
-  for (int k = 0; k < n; k++) add_launch(arena, p, kernel, NULL, &tiled[k]);
-  if (n > 0) return;
+  WinogradCode *winograd;
+  int n_winograd = winograd_list(arena, sweep, &p->target, &winograd);
+  for (int k = 0; k < n_winograd; k++) add_launch(arena, p, kernel, (Code){.winograd = &winograd[k]});
+  if (n_winograd > 0) return;
+  int n_tiled = options->no_contract ? 0 : tiled_list(arena, sweep, &p->target, &tiled);
+  for (int k = 0; k < n_tiled; k++) add_launch(arena, p, kernel, (Code){.tiled = &tiled[k]});
+  if (n_tiled > 0) return;
   Nest *nest = sweep_nest(arena, sweep);
-  if (nest) add_launch(arena, p, kernel, nest, NULL);
+  if (nest) add_launch(arena, p, kernel, (Code){.nest = nest});
 }
 
 Launches *launches_make(Arena *arena, const Plan *plan, const CodegenOptions *options, const Target *target) {
@@ -56,18 +68,28 @@ Launches *launches_make(Arena *arena, const Plan *plan, const CodegenOptions *op
 }
 
 void launches_emit(Arena *arena, const Code *code, LLVMModuleRef module) {
-  if (code->tiled)
+  if (code->winograd)
+    winograd_emit(arena, module, code->symbol, code->winograd);
+  else if (code->tiled)
     tiled_emit(arena, module, code->symbol, code->tiled);
   else
     emit_nest(arena, module, code->symbol, code->nest);
 }
 
-DlcCount launches_items(const Code *code) { return code->tiled ? code->tiled->shares.items : code->nest->items; }
+DlcCount launches_items(const Code *code) {
+  if (code->winograd) return code->winograd->items;
+  return code->tiled ? code->tiled->shares.items : code->nest->items;
+}
+
 int64_t launches_item_cost(const Code *code) {
+  if (code->winograd) return code->winograd->item_cost;
   return code->tiled ? code->tiled->shares.item_cost : code->nest->item_cost;
 }
 
-int64_t launches_local_bytes(const Code *code) { return code->tiled ? code->tiled->local_bytes : 0; }
+int64_t launches_local_bytes(const Code *code) {
+  if (code->winograd) return code->winograd->local_bytes;
+  return code->tiled ? code->tiled->local_bytes : 0;
+}
 
 // ---- the step -----------------------------------------------------------------------------------------------------
 

@@ -5,14 +5,16 @@
 #include "codegen.h"
 #include "nest.h"
 #include "tiled.h"
+#include "winograd_code.h"
 
 // One function. Kernels whose code is the same share it.
 typedef struct Code {
-  const char *symbol;  // "k3_conv2d_1_relu": unique
-  const char *kernel;  // the kernel's name, for messages
-  const char *key;     // equal keys, equal code
-  Nest *nest;          // or
-  Tiled *tiled;        // a micro-kernel
+  const char *symbol;      // "k3_conv2d_1_relu": unique
+  const char *kernel;      // the kernel's name, for messages
+  const char *key;         // equal keys, equal code
+  Nest *nest;              // or
+  Tiled *tiled;            // a micro-kernel, or
+  WinogradCode *winograd;  // a convolution in transformed tiles
 } Code;
 
 typedef struct Launch {

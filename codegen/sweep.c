@@ -40,7 +40,7 @@ static Sweep *add(SweepList *list, const Plan *plan, const Kernel *kernel, Sweep
 
 static void add_reduction(SweepList *list, const Plan *plan, const Kernel *kernel) {
   const IndexDef *def = graph_node(plan->graph, kernel->root)->index;
-  bool chunked = kernel->scratch_bytes > 0;
+  bool chunked = def->order.chunk > 0 && kernel->scratch_bytes > 0;
   Sweep *sweep = add(list, plan, kernel, chunked ? SWEEP_CHUNKS : SWEEP_REDUCE);
   set_indices(sweep, def, def->n_red);
   if (!chunked) return;

@@ -22,7 +22,7 @@ typedef struct Emit {
   LLVMModuleRef module;
   LLVMContextRef context;
   LLVMBuilderRef b;
-  LLVMValueRef function, rt, base_a, base_b, scratch;
+  LLVMValueRef function, rt, base_a, base_b, base_c, scratch;
   LLVMTypeRef i64, f32, ptr, vector;
   LLVMValueRef fma, masked_load, masked_store;
   LLVMTypeRef fma_type;
@@ -244,10 +244,24 @@ static void store_chunk_row(const Emit *e, LLVMValueRef row, const LLVMValueRef 
   }
 }
 
+static LLVMValueRef result_address(const Emit *e, LLVMValueRef row, int vector) {
+  LLVMValueRef at = plus(e, offset_on(e, SIDE_C, row), number(e, (int64_t)vector * e->job->tile.lanes));
+  return element(e, e->base_c, at);
+}
+
+static void store_plain_row(const Emit *e, LLVMValueRef row, const LLVMValueRef *acc) {
+  for (int j = 0; j < e->vectors; j++) store_vector(e, acc[j], result_address(e, row, j), live_lanes(e, j));
+}
+
+static void start_row(const Emit *e, LLVMValueRef row, LLVMValueRef *acc) {
+  for (int j = 0; j < e->vectors; j++)
+    acc[j] = e->job->goes_on ? load_vector(e, result_address(e, row, j), live_lanes(e, j)) : LLVMConstNull(e->vector);
+}
+
 // `rows` rows from `row` on.
 static void emit_tile(const Emit *e, int rows, LLVMValueRef row) {
   LLVMValueRef acc[MOST_ACCUMULATORS];
-  for (int t = 0; t < rows * e->vectors; t++) acc[t] = LLVMConstNull(e->vector);
+  for (int i = 0; i < rows; i++) start_row(e, plus(e, row, number(e, i)), acc + i * e->vectors);
   if (!e->phase->empty) {
     LLVMValueRef pa = element(e, e->base_a, offset_on(e, SIDE_A, row));
     LLVMValueRef pb = element(e, e->base_b, offset_on(e, SIDE_B, row));
@@ -257,6 +271,8 @@ static void emit_tile(const Emit *e, int rows, LLVMValueRef row) {
     LLVMValueRef at = plus(e, row, number(e, i));
     if (e->job->contract->chunk > 0)
       store_chunk_row(e, at, acc + i * e->vectors);
+    else if (!e->job->store)
+      store_plain_row(e, at, acc + i * e->vectors);
     else
       store_row(e, at, acc + i * e->vectors);
   }
@@ -431,6 +447,7 @@ LLVMValueRef tile_emit(LLVMModuleRef module, const char *name, const TileJob *jo
   LLVMPositionBuilderAtEnd(e.b, block(&e, "entry"));
   e.base_a = argument(&e, job->slot_a);
   e.base_b = argument(&e, job->slot_b);
+  if (!job->store) e.base_c = argument(&e, job->slot_c);
   if (job->contract->chunk > 0)
     e.scratch = argument(&e, job->slot_scratch);
   else if (job->begin)

@@ -17,7 +17,10 @@ typedef struct TileJob {
   Shares shares;
   int slot_a, slot_b;  // which of the kernel's args hold the operands
   int slot_scratch;    // chunked: where the chunks' sums go, [chunk][result]
-  TileStore store;     // not chunked: what follows the sum
+  // not chunked: what follows the sum; NULL: the sums go to slot_c, by the axes' strides there
+  TileStore store;
+  int slot_c;
+  bool goes_on;  // with store NULL: the sums start from what slot_c holds, not from 0
   // Called once per function, before any store: lets the store's owner load its pointers.
   void (*begin)(void *state, LLVMBuilderRef builder, LLVMValueRef function);
   void *state;

@@ -1,7 +1,7 @@
 // The micro-kernel between the plan and LLVM: which sweeps it takes, what follows its sums.
 #include "tiled.h"
 
-#include "emit.h"
+#include "follow.h"
 #include "tile.h"
 
 int tiled_list(Arena *arena, const Sweep *sweep, const Target *target, Tiled **tiled) {
@@ -20,58 +20,11 @@ int tiled_list(Arena *arena, const Sweep *sweep, const Target *target, Tiled **t
   return contract.n_phases;
 }
 
-// ---- what follows a sum ---------------------------------------------------------------------------------------------
-
-// The two nests of stores: for whole vectors and for the last, partial one of a row.
-typedef struct Follow {
-  int live;
-  Nest *nest;
-  int vars[IR_MAX_INDICES];
-} Follow;
-
-typedef struct TiledEmit {
-  Arena *arena;
-  const Tiled *tiled;
-  LLVMModuleRef module;
-  LLVMValueRef function;
-  LLVMValueRef *base;  // [arguments]
-  Follow follow[2];
-  int n_follow;
-} TiledEmit;
-
-static void begin_function(void *state, LLVMBuilderRef builder, LLVMValueRef function) {
-  TiledEmit *e = state;
-  int n = lower_arg_count(e->tiled->sweep->kernel);
-  e->function = function;
-  e->base = arena_array(e->arena, (size_t)n, sizeof *e->base);
-  for (int k = 0; k < n; k++) e->base[k] = emit_argument(builder, function, k);
-}
-
-static const Follow *follow_for(TiledEmit *e, int lanes, int live) {
-  for (int k = 0; k < e->n_follow; k++)
-    if (e->follow[k].live == live) return &e->follow[k];
-  Follow *f = &e->follow[e->n_follow++];
-  f->live = live;
-  f->nest = sweep_given(e->arena, e->tiled->sweep, lanes, live, f->vars);
-  return f;
-}
-
-static void store_sums(void *state, LLVMBuilderRef builder, const LLVMValueRef *index, LLVMValueRef value, int lanes,
-                       int live) {
-  TiledEmit *e = state;
-  const Follow *f = follow_for(e, lanes, live);
-  LLVMValueRef *vars = arena_array(e->arena, f->nest->pool.n_vars, sizeof *vars);
-  for (int k = 0; k < e->tiled->sweep->n_out; k++) vars[f->vars[k]] = index[k];
-  EmitGiven given = {.function = e->function, .base = e->base, .vars = vars, .value = value};
-  emit_given(e->arena, builder, e->module, f->nest, &given);
-}
-
 // ---- emission -------------------------------------------------------------------------------------------------------
 
 void tiled_emit(Arena *arena, LLVMModuleRef module, const char *symbol, const Tiled *tiled) {
   const Kernel *kernel = tiled->sweep->kernel;
   const Node *root = tiled->contract.root;
-  TiledEmit e = {.arena = arena, .tiled = tiled, .module = module};
   TileJob job = {.graph = tiled->sweep->plan->graph,
                  .contract = &tiled->contract,
                  .phase = tiled->phase,
@@ -79,9 +32,9 @@ void tiled_emit(Arena *arena, LLVMModuleRef module, const char *symbol, const Ti
                  .shares = tiled->shares,
                  .slot_a = lower_input_slot(kernel, root->in[tiled->contract.a]),
                  .slot_b = lower_input_slot(kernel, root->in[tiled->contract.b]),
-                 .store = store_sums,
-                 .begin = begin_function,
-                 .state = &e};
+                 .store = follow_store,
+                 .begin = follow_begin,
+                 .state = follow_new(arena, tiled->sweep, module)};
   if (tiled->contract.chunk > 0) job.slot_scratch = lower_scratch_slot(kernel);
   tile_emit(module, symbol, &job);
 }

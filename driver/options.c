@@ -85,7 +85,7 @@ static const Row rows[] = {
      FIELD(passes),
      NULL},
     {{"no-fuse", 0, NULL, COMPILING, "one kernel for each operation"}, ARG_FLAG, FIELD(no_fuse), NULL},
-    {{"conv", 0, "auto|direct", COMPILING, "how convolutions are computed (now always directly)"},
+    {{"conv", 0, "auto|direct", COMPILING, "auto: 3x3 of stride 1 by Winograd where it pays"},
      ARG_TEXT,
      FIELD(conv),
      "auto|direct"},

@@ -124,6 +124,7 @@ bool pipeline_passes(Pipeline *p, Unit *unit, const char *stop_after) {
   PassContext context = {.arena = session->arena,
                          .sink = session->sink,
                          .fast = p->fast,
+                         .direct = !strcmp(session->options.conv, "direct"),
                          .grad_inputs = p->grad_inputs,
                          .n_grad_inputs = p->n_grad_inputs};
 #ifdef DLC_VERIFY

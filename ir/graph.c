@@ -89,7 +89,8 @@ static bool indices_equal(const IndexDef *a, const IndexDef *b) {
 
 static bool def_equal(const IndexDef *a, const IndexDef *b, int n_in) {
   if (a->combine != b->combine || a->n_body != b->n_body || !indices_equal(a, b)) return false;
-  if (a->order.chunk != b->order.chunk || a->order.lanes != b->order.lanes) return false;
+  if (a->order.chunk != b->order.chunk || a->order.lanes != b->order.lanes || a->order.winograd != b->order.winograd)
+    return false;
   for (int k = 0; k < n_in; k++)
     if (!read_equal(&a->reads[k], &b->reads[k])) return false;
   for (int k = 0; k < a->n_body; k++)

@@ -255,16 +255,19 @@ static bool parse_indices(Parser *p, IndexDef *def) {
   return true;
 }
 
-// order(chunk 8, lanes 16)
+// order(chunk 8, lanes 16), order(chunk 8, lanes 1, winograd 4)
 static bool parse_order(Parser *p, Order *order) {
   *order = (Order){.lanes = 1};
   if (!accept_word(&p->r, "order")) return true;
-  int64_t lanes;
+  int64_t lanes, winograd = 0;
   if (!expect_punct(&p->r, '(') || !expect_word(&p->r, "chunk") || !expect_integer(&p->r, &order->chunk, "a length"))
     return false;
   if (!expect_punct(&p->r, ',') || !expect_word(&p->r, "lanes") || !expect_integer(&p->r, &lanes, "1 or 16"))
     return false;
   order->lanes = lanes == 16 ? 16 : lanes == 1 ? 1 : 0;  // the verifier refuses 0
+  if (accept_punct(&p->r, ',') && (!expect_word(&p->r, "winograd") || !expect_integer(&p->r, &winograd, "4")))
+    return false;
+  order->winograd = winograd == 4 || winograd == 0 ? (int)winograd : -1;
   return expect_punct(&p->r, ')');
 }
 

@@ -172,8 +172,11 @@ static void print_index(const Graph *g, const Node *node, Text *out) {
   const IndexDef *def = node->index;
   text_printf(out, " %s ", combine_name(def->combine));
   print_indices(g, def, out);
-  if (def->order.chunk || def->order.lanes != 1)
-    text_printf(out, " order(chunk %lld, lanes %d)", (long long)def->order.chunk, def->order.lanes);
+  const Order *order = &def->order;
+  if (order->chunk || order->lanes != 1 || order->winograd)
+    text_printf(out, " order(chunk %lld, lanes %d", (long long)order->chunk, order->lanes);
+  if (order->winograd) text_printf(out, ", winograd %d", order->winograd);
+  if (order->chunk || order->lanes != 1 || order->winograd) text_add(out, ")");
   text_add(out, " ");
   print_body(node, out);
 }

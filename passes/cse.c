@@ -52,6 +52,7 @@ static Hash mix_scalar(Hash h, const Scalar *s) {
 static Hash mix_index(Hash h, const IndexDef *def, int n_in) {
   h = mix_dims(mix(h, (uint64_t)def->combine), def->extent, def->n_out + def->n_red);
   h = mix(mix(h, (uint64_t)def->order.chunk), (uint64_t)def->order.lanes);
+  h = mix(h, (uint64_t)def->order.winograd);
   for (int k = 0; k < n_in; k++)
     for (int d = 0; d < def->reads[k].rank; d++) h = mix_expr(h, &def->reads[k].at[d]);
   for (int k = 0; k < def->n_body; k++) h = mix_scalar(h, &def->body[k]);

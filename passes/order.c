@@ -89,7 +89,7 @@ Graph *pass_order(PassContext *ctx, const Graph *g) {
     const Node *node = graph_node(g, id);
     map[id] = build_copy(&b, g, id, map);
     if (node->op != OP_index || node->index->combine != COMBINE_SUM || node->type != DT_F32) continue;
-    graph_node(b.graph, map[id])->index->order = (Order){chunk_of(node), lanes_of(g, node)};
+    graph_node(b.graph, map[id])->index->order = (Order){.chunk = chunk_of(node), .lanes = lanes_of(g, node)};
   }
   for (size_t k = 0; k < g->n_outputs; k++)
     graph_output(b.graph, g->outputs[k].kind, g->outputs[k].name, map[g->outputs[k].value]);

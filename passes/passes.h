@@ -17,6 +17,7 @@ typedef struct PassContext {
   const char *const *grad_inputs;  // names of the inputs whose gradients are wanted, besides every param's
   int n_grad_inputs;
   bool verify;  // verify after every pass
+  bool direct;  // --conv direct: no convolution in transformed tiles
 } PassContext;
 
 // NULL after reporting to ctx->sink.

@@ -13,6 +13,7 @@
 #include "checked.h"
 #include "fuse.h"
 #include "plan_pack.h"
+#include "winograd.h"
 
 enum { FLOAT_BYTES = 4, NAMED_TENSORS = 5 };
 
@@ -137,6 +138,11 @@ static void find_lifetimes(Planner *p) {
 static bool set_scratch(Planner *p, Kernel *kernel) {
   if (kernel->root == NODE_NONE || graph_node(p->g, kernel->root)->op != OP_index) return true;
   const IndexDef *def = graph_node(p->g, kernel->root)->index;
+  Winograd w;
+  if (def->order.winograd && winograd_analyse(p->g, graph_node(p->g, kernel->root), &w) && !w.gradient) {
+    kernel->scratch_bytes = WINOGRAD_POINTS * FLOAT_BYTES * w.channels * w.outputs;
+    return true;
+  }
   if (def->combine != COMBINE_SUM || def->order.chunk == 0) return true;
   int64_t extent = dim_value(def->extent[def->n_out], p->plan->symbol_values);
   int64_t chunks = extent / def->order.chunk + (extent % def->order.chunk > 0);

@@ -62,8 +62,9 @@ typedef struct Kernel {
   int n_inputs;  // values read from memory, each once, in order of their ids
   NodeId *outputs;
   int n_outputs;  // values stored, each once, in order of their ids
-  // Arena block for chunk sums, [chunks, result elements] of f32, or 0 bytes: the root has no chunked order, or the
-  // plan's symbol values make at most one chunk (then it is summed straight into the result).
+  // Arena block, or 0 bytes. For chunk sums, [chunks, result elements] of f32: where the root has a chunked order, and
+  // the plan's symbol values make more than one chunk (one is summed straight into the result). For a convolution in
+  // transformed tiles, the weights [36, channels, outputs].
   int64_t scratch_bytes, scratch_offset;
   const char *why_alone;  // what stopped fusion with the neighbours, for `dlc explain`
 } Kernel;

@@ -62,8 +62,10 @@ static inline Graph *fixture_pass(Fixture *f, PassFn pass, const Graph *g) {
 
 // The passes between the gradients and fusion.
 static inline Graph *fixture_prepare(Fixture *f, const Graph *g) {
-  return fixture_pass(f, pass_outputs,
-                      fixture_pass(f, pass_order, fixture_pass(f, pass_layout, fixture_pass(f, pass_halo, g))));
+  static const PassFn passes[] = {pass_halo, pass_layout, pass_order, pass_winograd, pass_outputs};
+  Graph *result = NULL;
+  for (size_t k = 0; k < sizeof passes / sizeof *passes; k++) g = result = fixture_pass(f, passes[k], g);
+  return result;
 }
 
 // Tables that hold the graph's params and states, in the order of its nodes.

@@ -213,7 +213,7 @@ static void operands_are_numbered_by_first_read(void **state) {
   Read reads[] = {read2(0, 1), read2(0, 1), read2(0, 1)};
   Scalar body[] = {read_of(2), read_of(0), call(OP_exp, 1, 0), read_of(2),
                    call(OP_mul, 0, 3)};  // 1 and 2 are not needed
-  IndexDef def = {COMBINE_SUM, 1, 1, {dim_const(3), dim_const(4)}, {"i", "i"}, reads, 5, body, {0, 0}};
+  IndexDef def = {COMBINE_SUM, 1, 1, {dim_const(3), dim_const(4)}, {"i", "i"}, reads, 5, body, {0, 0, 0}};
   const NodeId in[] = {a, a, c};
   NodeId id = build_index(&f->b, &def, in, 3);
   assert_string_equal(node_text(f, id), "%2 = index sum [i:3 | i2:4] { mul(%1[i, i2], %1[i, i2]) } : f32[3]");
@@ -226,7 +226,7 @@ static void copies_become_canonical_under_the_map(void **state) {
   NodeId a = input(f, "a", DT_F32, dim_const(3), dim_const(4)), c = input(f, "c", DT_F32, dim_const(3), dim_const(4));
   Read reads[] = {read2(0, 1), read2(0, 1)};
   Scalar body[] = {read_of(0), read_of(1), call(OP_mul, 0, 1)};
-  IndexDef def = {COMBINE_SUM, 1, 1, {dim_const(3), dim_const(4)}, {"i", "k"}, reads, 3, body, {0, 0}};
+  IndexDef def = {COMBINE_SUM, 1, 1, {dim_const(3), dim_const(4)}, {"i", "k"}, reads, 3, body, {0, 0, 0}};
   const NodeId in[] = {a, c};
   NodeId product = build_index(&f->b, &def, in, 2);
   assert_true(index_is_plain_product(graph_node(f->b.graph, product)->index));
@@ -245,7 +245,7 @@ static void unusable_names_and_divisors_are_replaced(void **state) {
   read.at[0].divisor = 1;
   read.at[0].kind = DIV_FLOOR;
   Scalar body[] = {read_of(0)};
-  IndexDef def = {COMBINE_SUM, 2, 0, {dim_const(3), dim_const(4)}, {"t7", "not a name"}, &read, 1, body, {9, 16}};
+  IndexDef def = {COMBINE_SUM, 2, 0, {dim_const(3), dim_const(4)}, {"t7", "not a name"}, &read, 1, body, {9, 16, 0}};
   NodeId id = build_index(&f->b, &def, &a, 1);
   assert_string_equal(node_text(f, id), "%1 = index map [t7_:3, j:4] { %0[t7_, j] } : f32[3,4]");
 }
@@ -342,7 +342,8 @@ static Graph *sound_graph(Fixture *f) {
          w = build_param(b, "w", &(Shape){2, {dim_const(4), dim_const(3)}});
   Read reads[] = {read2(0, 2), read2(2, 1)};
   Scalar body[] = {read_of(0), read_of(1), call(OP_mul, 0, 1)};
-  IndexDef def = {COMBINE_SUM, 2, 1, {times_n(1), dim_const(3), dim_const(4)}, {"n", "j", "k"}, reads, 3, body, {0, 0}};
+  IndexDef def = {COMBINE_SUM, 2,    1,        {times_n(1), dim_const(3), dim_const(4)}, {"n", "j", "k"}, reads,
+                  3,           body, {0, 0, 0}};
   const NodeId in[] = {x, w};
   NodeId y = build_index(b, &def, in, 2);
   NodeId zero = build_const(b, DT_F32, 0), r = build_binary(b, OP_max, zero, y);
@@ -537,7 +538,7 @@ static void costs_count_multiply_adds_twice(void **state) {
   read.at[0].kind = DIV_EXACT;
   read.at[0].divisor = 2;
   Scalar body[] = {read_of(0)};
-  IndexDef def = {COMBINE_SUM, 1, 1, {dim_const(12), dim_const(3)}, {"i", "k"}, &read, 1, body, {0, 0}};
+  IndexDef def = {COMBINE_SUM, 1, 1, {dim_const(12), dim_const(3)}, {"i", "k"}, &read, 1, body, {0, 0, 0}};
   const NodeId in = RELU;
   assert_int_equal(node_flops(g, build_index(&f->b, &def, &in, 1), n), 12 * 3 / 2);
 }

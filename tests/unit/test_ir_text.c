@@ -196,8 +196,8 @@ static Graph *random_graph(Fixture *f, Dice *dice) {
   for (; n < length; n++)
     if (roll(dice, 0, 3) == 0 || !random_call(dice, body, n, &body[n])) body[n] = random_leaf(dice);
   n = use_everything(body, n);
-  IndexDef def = {COMBINE_MAP, 3,    0,     {dim_const(2), dim_const(3), dim_const(2)}, {"i", "j", "k"}, reads,
-                  n,           body, {0, 1}};
+  IndexDef def = {COMBINE_MAP, 3,    0,        {dim_const(2), dim_const(3), dim_const(2)}, {"i", "j", "k"}, reads,
+                  n,           body, {0, 1, 0}};
   graph_output(b.graph, OUT_RESULT, "y", build_index(&b, &def, in, 3));
   return b.graph;
 }

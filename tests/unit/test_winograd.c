@@ -1,0 +1,154 @@
+// Convolutions summed in transformed tiles, and both their gradients: against the evaluator in double over shapes that
+// fill their tiles and shapes that do not, with every buffer between guard pages; and bit for bit against themselves on
+// other instruction sets, at other batches than the plan's, cut into other pieces, not fused.
+#include <math.h>
+
+#include "plan_fixture.h"
+#include "random.h"
+#include "run_step.h"
+#include "winograd.h"
+
+typedef struct Shape3 {
+  int height, width, channels, outputs, batch;
+} Shape3;
+
+// A convolution with pad 1, the gradient of its input (the filter turned) and of its weights (over images in chunks).
+static const char *program(Arena *arena, const Shape3 *s) {
+  int h = s->height, w = s->width, c = s->channels, o = s->outputs;
+  return arena_printf(arena,
+                      "graph g (N) {\n"
+                      "  %%0 = input \"x\" : f32[N,%d,%d,%d]\n"
+                      "  %%1 = input \"w\" : f32[3,3,%d,%d]\n"
+                      "  %%2 = input \"dy\" : f32[N,%d,%d,%d]\n"
+                      "  %%3 = index sum [n:N, i:%d, j:%d, o:%d | r:3, s:3, c:%d] "
+                      "{ mul(%%0[n, i + r - 1, j + s - 1, c], %%1[r, s, c, o]) } : f32[N,%d,%d,%d]\n"
+                      "  %%4 = index sum [n:N, i:%d, j:%d, c:%d | r:3, s:3, o:%d] "
+                      "{ mul(%%2[n, i - r + 1, j - s + 1, o], %%1[r, s, c, o]) } : f32[N,%d,%d,%d]\n"
+                      "  %%5 = index sum [r:3, s:3, c:%d, o:%d | n:N, i:%d, j:%d] "
+                      "{ mul(%%0[n, i + r - 1, j + s - 1, c], %%2[n, i, j, o]) } : f32[3,3,%d,%d]\n"
+                      "  return result \"y\" = %%3\n  return result \"dx\" = %%4\n  return result \"dw\" = %%5\n}\n",
+                      h, w, c, c, o, h, w, o, h, w, o, c, h, w, o, h, w, c, o, h, w, c, c, o, h, w, c, o);
+}
+
+static double value(uint64_t input, uint64_t k) { return (double)random_uniform(7, input, k) - 0.4; }
+
+typedef struct Run {
+  Plan *plan;
+  Compiled *compiled;
+  StepRun step;
+} Run;
+
+typedef struct Variant {
+  int capacity;  // of the batch; 0: the shape's
+  CodegenOptions how;
+  PlanOptions plan;
+  int parts;
+} Variant;
+
+static Run run_of(Fixture *f, const Shape3 *s, const Variant *v) {
+  Run r = {0};
+  const Graph *g = fixture_prepare(f, fixture_parse(f, program(f->arena, s)));
+  int marked = 0;
+  for (NodeId id = 0; (size_t)id < g->n_nodes; id++)
+    if (graph_node(g, id)->op == OP_index) marked += graph_node(g, id)->index->order.winograd == WINOGRAD_TILE;
+  assert_int_equal(marked, 3);
+  r.plan = fixture_plan(f, g, v->capacity ? v->capacity : s->batch, &v->plan);
+  r.compiled = codegen_jit(f->arena, f->sink, r.plan, &v->how);
+  if (!r.compiled) fail_msg("%s", fixture_errors(f));
+  const int64_t symbols[DLC_MAX_SYMBOLS] = {s->batch, 1, 1, 1};
+  r.step = step_run_new(codegen_step(r.compiled), symbols, 0, 0);
+  for (int k = 0; k < 3; k++) {
+    float *data = (float *)r.step.inputs[k].base;
+    int64_t count = step_tensor_count(&r.step.step->inputs[k], symbols);
+    for (int64_t e = 0; e < count; e++) data[e] = (float)value((uint64_t)k, (uint64_t)e);
+  }
+  step_execute(&r.step, v->parts);
+  return r;
+}
+
+static void run_free(Run *r) {
+  step_run_free(&r->step);
+  codegen_free(r->compiled);
+}
+
+static const float *output_of(const Run *r, int k) {
+  return (float *)step_address(&r->step, r->step.step->outputs[k].at);
+}
+
+static int64_t output_count(const Run *r, int k) {
+  return step_tensor_count(&r->step.step->outputs[k], r->step.rt.symbol);
+}
+
+static bool fill_source(void *state, const Node *node, double *data, int64_t count) {
+  (void)state;
+  uint64_t input = !strcmp(node->name, "x") ? 0 : !strcmp(node->name, "w") ? 1 : 2;
+  for (int64_t e = 0; e < count; e++) data[e] = (double)(float)value(input, (uint64_t)e);
+  return true;
+}
+
+// Root mean square error over the root mean square value.
+static double relative_error(const float *got, const double *want, int64_t count) {
+  double error = 0, size = 0;
+  for (int64_t k = 0; k < count; k++) {
+    error += ((double)got[k] - want[k]) * ((double)got[k] - want[k]);
+    size += want[k] * want[k];
+  }
+  return sqrt(error / size);
+}
+
+static const Shape3 shapes[] = {{8, 8, 16, 16, 2},   {4, 4, 16, 24, 3},   {13, 13, 16, 32, 3},  {14, 9, 24, 40, 5},
+                                {7, 7, 32, 32, 9},   {3, 3, 17, 19, 3},   {12, 12, 48, 16, 17}, {6, 10, 64, 64, 1},
+                                {16, 16, 64, 32, 1}, {5, 6, 130, 96, 11}, {28, 28, 16, 16, 2}};
+enum { N_SHAPES = sizeof shapes / sizeof *shapes };
+
+static void errors_are_as_stated(void **state) {
+  Fixture *f = *state;
+  static const Variant plain = {.how = {.cpu = "native", .threads = 1}, .parts = 1};
+  for (int s = 0; s < N_SHAPES; s++) {
+    Run r = run_of(f, &shapes[s], &plain);
+    const int64_t symbols[IR_MAX_SYMBOLS] = {shapes[s].batch};
+    EvalEnv env = {.symbol_values = symbols, .source = fill_source};
+    EvalTensor *values = arena_array(f->arena, r.plan->graph->n_nodes, sizeof *values);
+    const char *why;
+    assert_true(graph_eval(r.plan->graph, &env, f->arena, values, &why));
+    for (int o = 0; o < 3; o++) {
+      double error =
+          relative_error(output_of(&r, o), values[r.plan->graph->outputs[o].value].data, output_count(&r, o));
+      if (!(error < 2.5e-6)) fail_msg("shape %d, output %d: relative error %.2g", s, o, error);
+    }
+    run_free(&r);
+  }
+}
+
+static const Variant variants[] = {
+    {.how = {.cpu = "native", .threads = 2}, .parts = 3},
+    {.capacity = 64, .how = {.cpu = "native", .threads = 1}, .parts = 2},
+    {.capacity = 24, .how = {.cpu = "x86-64-v3", .threads = 1}, .plan = {.no_fuse = true}, .parts = 1},
+    {.how = {.cpu = "x86-64-v2", .threads = 1, .no_contract = true}, .parts = 1},
+};
+
+static void bits_depend_on_nothing_else(void **state) {
+  Fixture *f = *state;
+  static const Variant plain = {.how = {.cpu = "native", .threads = 1}, .parts = 1};
+  for (int s = 0; s < N_SHAPES; s++) {
+    Run reference = run_of(f, &shapes[s], &plain);
+    for (size_t v = 0; v < sizeof variants / sizeof *variants; v++) {
+      if (v == 3 && shapes[s].channels > 32) continue;  // fused multiply-adds are calls there: slow
+      Run r = run_of(f, &shapes[s], &variants[v]);
+      for (int o = 0; o < 3; o++) {
+        size_t bytes = (size_t)output_count(&r, o) * sizeof(float);
+        if (memcmp(output_of(&r, o), output_of(&reference, o), bytes))
+          fail_msg("shape %d, variant %d: output %d has other bits", s, (int)v, o);
+      }
+      run_free(&r);
+    }
+    run_free(&reference);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test_setup_teardown(errors_are_as_stated, fixture_setup, fixture_teardown),
+      cmocka_unit_test_setup_teardown(bits_depend_on_nothing_else, fixture_setup, fixture_teardown)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
