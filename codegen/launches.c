@@ -40,7 +40,9 @@ static void add_launch(Arena *arena, Launches *p, int kernel, Code what) {
     p->codes[code] = what;
   }
   p->launches = arena_grow(arena, p->launches, p->n_launches, &p->launches_capacity, sizeof *p->launches);
-  p->launches[p->n_launches++] = (Launch){code, kernel};
+  const Kernel *k = &p->plan->kernels[kernel];
+  bool weights = what.winograd && what.winograd->stage == WINOGRAD_WEIGHTS;
+  p->launches[p->n_launches++] = (Launch){code, kernel, k->once || (k->scratch_once && weights)};
 }
 
 static void add_sweep(Arena *arena, Launches *p, int kernel, const Sweep *sweep, const CodegenOptions *options) {
@@ -167,7 +169,8 @@ DlcStep launches_step(Arena *arena, const Launches *p) {
                               .n_args = first[kernel + 1] - first[kernel],
                               .kernel = kernel,
                               .item_cost = launches_item_cost(code),
-                              .name = arena_strdup(arena, plan->kernels[kernel].name)};
+                              .name = arena_strdup(arena, plan->kernels[kernel].name),
+                              .once = p->launches[k].once};
   }
   step.launches = launches;
   step.n_launches = (int32_t)p->n_launches;

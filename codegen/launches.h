@@ -20,6 +20,7 @@ typedef struct Code {
 typedef struct Launch {
   int code;
   int kernel;  // number in the plan
+  bool once;   // DlcLaunch
 } Launch;
 
 typedef struct Launches {

@@ -32,6 +32,7 @@ Scores evaluate_split(Arena *arena, Runner *runner, const BoundSplit *split, int
                       void *state) {
   Scores scores = new_scores(arena, runner->step);
   Loader *loader = loader_new(arena, split->fields, split->n_fields, &split->rows, batch, false, 0, 0, 0);
+  runner_weights_changed(runner);  // since the last evaluation, perhaps
   int64_t done = 0;
   while (loader && done < split->rows.count) {
     const Batch *next = stop && stop(state) ? NULL : loader_next(loader);

@@ -55,6 +55,7 @@ Runner *runner_new(Arena *arena, const Unit *unit, Team *team, const Runner *sha
 }
 
 void runner_init(Runner *r, uint64_t seed) {
+  runner_weights_changed(r);
   for (int k = 0; k < r->params->n_items; k++) tensor_init(&r->params->items[k], seed, r->param);
   for (int k = 0; k < r->states->n_items; k++) tensor_init(&r->states->items[k], seed, r->state);
 }
@@ -64,7 +65,10 @@ void runner_step(Runner *r, int64_t rows, uint64_t seed, uint64_t step_number, S
   for (int k = 0; k < DLC_MAX_SYMBOLS; k++) rt.symbol[k] = rows;
   if (r->states->block_floats) memcpy(r->state_next, r->state, (size_t)r->states->block_floats * sizeof *r->state);
   step_run(r->team, r->step, &r->binding, &rt, r->scratch, profile);
+  r->binding.prepared = true;
 }
+
+void runner_weights_changed(Runner *r) { r->binding.prepared = false; }
 
 void runner_accept(Runner *r) {
   if (r->states->block_floats) memcpy(r->state, r->state_next, (size_t)r->states->block_floats * sizeof *r->state);

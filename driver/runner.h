@@ -24,6 +24,9 @@ void runner_init(Runner *runner, uint64_t seed);
 // One step on a batch of `rows` rows. New states are in state_next; runner_accept makes them current.
 void runner_step(Runner *runner, int64_t rows, uint64_t seed, uint64_t step_number, StepProfile *profile);
 void runner_accept(Runner *runner);
+// Parameters or states are no longer those of the last step: what follows from them alone is computed anew. To be
+// called by whoever changes them behind a runner that has done a step; training steps need it not.
+void runner_weights_changed(Runner *runner);
 
 // Where an output of the step lies, valid until the next step. -1/NULL where there is none of that kind and name
 // (name NULL: the first of the kind).

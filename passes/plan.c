@@ -132,6 +132,11 @@ static void find_lifetimes(Planner *p) {
   }
   for (size_t k = 0; k < p->g->n_outputs; k++)
     plan->place[plan_base(p->g, p->g->outputs[k].value)].last = plan->n_kernels;
+  for (int k = 0; k < plan->n_kernels; k++)
+    for (int o = 0; plan->kernels[k].once && o < plan->kernels[k].n_outputs; o++) {
+      Place *place = &plan->place[plan->kernels[k].outputs[o]];
+      place->first = 0, place->last = plan->n_kernels;
+    }
 }
 
 // False where the size overflows.
@@ -161,9 +166,12 @@ static size_t gather_blocks(const Plan *plan, Block *blocks) {
     if (place->region == REGION_ARENA && place->bytes)
       blocks[n++] = (Block){.bytes = place->bytes, .first = place->first, .last = place->last};
   }
-  for (int k = 0; k < plan->n_kernels; k++)
-    if (plan->kernels[k].scratch_bytes)
-      blocks[n++] = (Block){.bytes = plan->kernels[k].scratch_bytes, .first = k, .last = k};
+  for (int k = 0; k < plan->n_kernels; k++) {
+    const Kernel *kernel = &plan->kernels[k];
+    bool kept = kernel->scratch_once;
+    if (kernel->scratch_bytes)
+      blocks[n++] = (Block){.bytes = kernel->scratch_bytes, .first = kept ? 0 : k, .last = kept ? plan->n_kernels : k};
+  }
   return n;
 }
 
@@ -251,6 +259,7 @@ static bool within_limit(Planner *p) {
 static bool make_places(Planner *p) {
   place_sources(p);
   place_outputs(p);
+  plan_find_once(p->arena, p->plan);
   find_lifetimes(p);
   for (int k = 0; k < p->plan->n_kernels; k++) {
     if (set_scratch(p, &p->plan->kernels[k])) continue;

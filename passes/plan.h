@@ -21,7 +21,7 @@ typedef struct Place {
   int64_t offset;   // bytes from the region's base
   int64_t bytes;    // at the plan's symbol values
   int first, last;  // REGION_ARENA: kernels (numbers) between which the place must keep its value; last is n_kernels
-                    // where the caller reads it after the step
+                    // where the caller reads it after the step; 0 and n_kernels where it is computed once
 } Place;
 
 typedef enum KernelKind {
@@ -66,6 +66,9 @@ typedef struct Kernel {
   // the plan's symbol values make more than one chunk (one is summed straight into the result). For a convolution in
   // transformed tiles, the weights [36, channels, outputs].
   int64_t scratch_bytes, scratch_offset;
+  // In inference, where parameters and states stay as they are: what the kernel stores, or its scratch, follows from
+  // them alone. It is computed once, and its places are nobody else's, ever.
+  bool once, scratch_once;
   const char *why_alone;  // what stopped fusion with the neighbours, for `dlc explain`
 } Kernel;
 

@@ -2,5 +2,7 @@
 #pragma once
 #include "plan.h"
 
+// Sets `once` and `scratch_once` of the plan's kernels.
+void plan_find_once(Arena *arena, Plan *plan);
 // The node whose memory `id` is: itself, or what a chain of views shows.
 NodeId plan_base(const Graph *g, NodeId id);

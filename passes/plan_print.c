@@ -101,7 +101,13 @@ static void print_scratch(const Plan *plan, int number, Text *out) {
   const Kernel *kernel = &plan->kernels[number];
   if (kernel->scratch_bytes == 0) return;
   print_row("arena", kernel->scratch_offset, kernel->scratch_bytes, out);
-  text_printf(out, "%4d to %-4d  chunks of %s\n", number, number, kernel->name);
+  if (kernel->scratch_once)
+    text_printf(out, "%4d to end   ", 0);
+  else
+    text_printf(out, "%4d to %-4d  ", number, number);
+  const IndexDef *def = graph_node(plan->graph, kernel->root)->index;
+  text_printf(out, "%s of %s\n", def->order.winograd && !def->order.chunk ? "transformed weights" : "chunks",
+              kernel->name);
 }
 
 void plan_print_memory(const Plan *plan, Text *out) {

@@ -110,8 +110,10 @@ static bool check_outputs(Check *c, int k) {
     if (c->inside[id] != 2 * k + 1) return BREACH(c, "kernel %d stores %%%d, which it does not compute", k, id);
     if (c->stored_by[id] >= 0) return BREACH(c, "kernels %d and %d both store %%%d", c->stored_by[id], k, id);
     c->stored_by[id] = k;
+    if (kernel->once && place->region == REGION_ARENA && place->last != c->plan->n_kernels)
+      return BREACH(c, "%%%d is computed once and does not keep its place", id);
     if (place->region == REGION_NONE) return BREACH(c, "kernel %d stores %%%d, which has no place", k, id);
-    if (place->region == REGION_ARENA && place->first != k)
+    if (place->region == REGION_ARENA && place->first != (kernel->once ? 0 : k))
       return BREACH(c, "%%%d's place begins at another kernel", id);
     bool same = shape_equal(&graph_node(c->g, id)->shape, &graph_node(c->g, kernel->space)->shape);
     if (!same && !is_moved(c, kernel, id)) return BREACH(c, "kernel %d stores %%%d, which has another shape", k, id);
@@ -152,8 +154,10 @@ static size_t gather_pieces(const Plan *plan, Piece *pieces) {
   }
   for (int k = 0; k < plan->n_kernels; k++) {
     const Kernel *kernel = &plan->kernels[k];
+    bool kept = kernel->scratch_once;
     if (kernel->scratch_bytes)
-      pieces[n++] = (Piece){kernel->scratch_offset, kernel->scratch_offset + kernel->scratch_bytes, k, k, NODE_NONE};
+      pieces[n++] = (Piece){kernel->scratch_offset, kernel->scratch_offset + kernel->scratch_bytes, kept ? 0 : k,
+                            kept ? plan->n_kernels : k, NODE_NONE};
   }
   if (n) qsort(pieces, n, sizeof *pieces, compare_pieces);
   return n;

@@ -46,6 +46,7 @@ typedef struct DlcLaunch {
   int32_t kernel;             // number of the plan's kernel that it belongs to
   int64_t item_cost;          // rough nanoseconds of one item, to decide how many threads are worth it
   const char *name;           // "conv2d_1.relu"; not owned
+  int32_t once;               // 1: what it stores follows from parameters and states alone, and stays until they change
 } DlcLaunch;
 
 typedef struct DlcTensor {  // an input or output of the step
@@ -58,7 +59,8 @@ typedef struct DlcTensor {  // an input or output of the step
   DlcArg at;
 } DlcTensor;
 
-// One compiled step: launches in order; each launch needs all before it finished.
+// One compiled step: launches in order; each launch needs all before it finished. Launches marked `once` may be left
+// out while parameters and states, and the arena, are as they were.
 typedef struct DlcStep {
   const DlcLaunch *launches;
   int32_t n_launches;

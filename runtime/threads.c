@@ -50,6 +50,7 @@ typedef struct Job {
   const DlcStep *step;  // NULL: a sweep
   const DlcRt *rt;
   char *local;
+  bool prepared;
   char *const *args;
   StepProfile *profile;
   void (*body)(void *state, int64_t begin, int64_t end);
@@ -158,6 +159,9 @@ static int64_t work_cost(int64_t items, int64_t item_cost) {
 }
 
 static int job_length(const Job *job) { return job->step ? job->step->n_launches : 1; }
+
+// Is launch k left out?
+static bool job_skips(const Job *job, int k) { return job->prepared && job->step->launches[k].once; }
 
 static Work job_work(const Job *job, int k) {
   if (!job->step) return (Work){.items = ceil_div(job->count, job->grain), .cost = work_cost(job->count, ELEMENT_NS)};
@@ -273,6 +277,7 @@ static void walk(Team *team, unsigned thread) {
   bool timed = thread == 0 && job->profile;
   double before = timed ? seconds(team) : 0;
   for (int k = 0; k < job_length(job); k++) {
+    if (job_skips(job, k)) continue;
     unsigned serial = job->base + (unsigned)k + 1;
     if (!is_completed(team, serial)) walk_launch(team, thread, k, &rt, serial);
     await_completed(team, serial);
@@ -319,6 +324,7 @@ static void *worker_main(void *argument) {
 static void walk_alone(const Job *job, Clock clock) {
   const DlcRt rt = job_rt(job, 0);
   for (int k = 0; k < job_length(job); k++) {
+    if (job_skips(job, k)) continue;
     double before = job->profile ? clock.seconds(clock.state) : 0;
     int64_t items = job_work(job, k).items;
     job_do(job, k, &rt, 0, items);
@@ -331,7 +337,8 @@ static void walk_alone(const Job *job, Clock clock) {
 // Of the whole job, as far as it matters.
 static int64_t job_cost(const Job *job) {
   int64_t cost = 0;
-  for (int k = 0; k < job_length(job) && cost < WAKING_NS; k++) cost += clamp(job_work(job, k).cost, 1, WAKING_NS);
+  for (int k = 0; k < job_length(job) && cost < WAKING_NS; k++)
+    if (!job_skips(job, k)) cost += clamp(job_work(job, k).cost, 1, WAKING_NS);
   return cost;
 }
 
@@ -422,7 +429,12 @@ static char *resolve(const DlcArg *arg, const StepBinding *binding) {
 void step_run(Team *team, const DlcStep *step, const StepBinding *binding, const DlcRt *rt, char **scratch,
               StepProfile *profile) {
   for (int k = 0; k < step->n_args; k++) scratch[k] = resolve(&step->args[k], binding);
-  Job job = {.step = step, .rt = rt, .local = binding->local, .args = scratch, .profile = profile};
+  Job job = {.step = step,
+             .rt = rt,
+             .local = binding->local,
+             .prepared = binding->prepared,
+             .args = scratch,
+             .profile = profile};
   team_do(team, &job);
 }
 

@@ -14,7 +14,8 @@ int team_size(const Team *team);  // 1 for NULL, which stands for the caller alo
 typedef struct StepBinding {
   char *base[DLC_REGION_COUNT];
   char *const *inputs;
-  char *local;  // team_size * step->local_bytes, 64-byte aligned; NULL where the step needs none
+  bool prepared;  // launches marked `once` have been run on these parameters, states and arena: leave them out
+  char *local;    // team_size * step->local_bytes, 64-byte aligned; NULL where the step needs none
 } StepBinding;
 
 // Optional times per launch, added up over calls: nanoseconds[n_launches], and items done by each thread.

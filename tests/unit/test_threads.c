@@ -99,6 +99,53 @@ static void every_item_is_done_once(void **state) {
   team_free(team);
 }
 
+// What is marked `once` is left out where it has been done, alone and together; the others never.
+static void launches_marked_once_are_done_once(void **state) {
+  (void)state;
+  Team *team = team_new(3);
+  for (int t = 0; t < 2; t++) {
+    Fixture *f = fixture(50000);
+    for (int k = 0; k < LAUNCHES; k++) {
+      f->launches[k].fn = add_one;
+      f->launches[k].once = k % 3 != 1;
+      f->args[2 * k] = (DlcArg){DLC_INPUT, k % 3 == 1, 0};
+    }
+    for (int turn = 0; turn < 4; turn++) {
+      f->binding.prepared = turn > 0;
+      run(t ? team : NULL, f, 100, NULL);
+    }
+    int64_t each_time = (LAUNCHES + 1) / 3;
+    assert_int_equal(f->a[99], LAUNCHES - each_time);
+    assert_int_equal(f->b[99], 4 * each_time);
+    free(f);
+  }
+  team_free(team);
+}
+
+// A thread's working memory is its own.
+static void use_local(char *const *args, const DlcRt *rt, int64_t begin, int64_t end) {
+  int64_t *local = (int64_t *)rt->local, *out = (int64_t *)args[0];
+  for (int64_t i = begin; i < end; i++) {
+    for (int k = 0; k < 8; k++) local[k] = i + k;
+    for (int k = 0; k < 8; k++) out[i] += local[k];
+  }
+}
+
+static void threads_do_not_share_their_memory(void **state) {
+  (void)state;
+  static _Alignas(64) char local[4][64];
+  Team *team = team_new(4);
+  Fixture *f = fixture(50000);
+  f->step.n_launches = 1;
+  f->step.local_bytes = sizeof *local;
+  f->launches[0].fn = use_local;
+  f->binding.local = *local;
+  for (int turn = 0; turn < 20; turn++) run(team, f, N, NULL);
+  for (int64_t i = 0; i < N; i++) assert_int_equal(f->a[i], 20 * (8 * i + 28));
+  free(f);
+  team_free(team);
+}
+
 // times * ceil(scale * symbol / divisor)
 static void items_follow_the_symbols(void **state) {
   (void)state;
@@ -242,6 +289,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(any_number_of_threads_gives_the_same),
       cmocka_unit_test(every_item_is_done_once),
+      cmocka_unit_test(launches_marked_once_are_done_once),
+      cmocka_unit_test(threads_do_not_share_their_memory),
       cmocka_unit_test(items_follow_the_symbols),
       cmocka_unit_test(arguments_are_resolved_per_region),
       cmocka_unit_test(a_profile_counts_every_item),
