@@ -315,5 +315,7 @@ void emit_given(Arena *arena, LLVMBuilderRef builder, LLVMModuleRef module, cons
     if (nest->values[k].kind == VALUE_GIVEN) e.values[k] = given->value;
   load_symbols(&e);
   e.lane_var = nest->lane_var, e.lanes = nest->lanes, e.live = nest->live;
+  for (size_t k = 0; k < nest->n_accs; k++) e.acc[k] = given->acc[k];
   emit_block(&e, nest->entry);
+  for (size_t k = 0; k < nest->n_accs; k++) given->acc[k] = e.acc[k];
 }

@@ -12,6 +12,7 @@ typedef struct EmitGiven {
   const LLVMValueRef *base;  // [n_args] of the nest: the arguments' addresses
   const LLVMValueRef *vars;  // [n_vars]: those of nest_given_var, i64; others NULL
   LLVMValueRef value;        // of VALUE_GIVEN, a vector of the nest's lanes
+  LLVMValueRef *acc;         // [n_accs]: given accumulators, updated
 } EmitGiven;
 void emit_given(Arena *arena, LLVMBuilderRef builder, LLVMModuleRef module, const Nest *nest, const EmitGiven *given);
 // Loads the address of argument `slot` at the builder's place.

@@ -114,7 +114,7 @@ LLVMBasicBlockRef irb_block(const Irb *irb, const char *name) {
 
 IrbLoop irb_loop_begin(const Irb *irb, LLVMValueRef from, LLVMValueRef to, const char *name) {
   LLVMBasicBlockRef before = LLVMGetInsertBlock(irb->b), body = irb_block(irb, name);
-  IrbLoop loop = {.head = irb_block(irb, "head"), .done = irb_block(irb, "done")};
+  IrbLoop loop = {.before = before, .head = irb_block(irb, "head"), .done = irb_block(irb, "done")};
   LLVMBuildBr(irb->b, loop.head);
   LLVMPositionBuilderAtEnd(irb->b, loop.head);
   loop.variable = LLVMBuildPhi(irb->b, irb->i64, name);
@@ -130,4 +130,19 @@ void irb_loop_end(const Irb *irb, const IrbLoop *loop, int64_t step) {
   LLVMAddIncoming(loop->variable, &next, &from, 1);
   LLVMBuildBr(irb->b, loop->head);
   LLVMPositionBuilderAtEnd(irb->b, loop->done);
+}
+
+LLVMValueRef irb_loop_carried(const Irb *irb, const IrbLoop *loop, LLVMValueRef first) {
+  LLVMBasicBlockRef body = LLVMGetInsertBlock(irb->b);
+  LLVMPositionBuilderBefore(irb->b, loop->variable);
+  LLVMValueRef carried = LLVMBuildPhi(irb->b, LLVMTypeOf(first), "carried");
+  LLVMBasicBlockRef before = loop->before;
+  LLVMAddIncoming(carried, &first, &before, 1);
+  LLVMPositionBuilderAtEnd(irb->b, body);
+  return carried;
+}
+
+void irb_loop_carry(const Irb *irb, LLVMValueRef carried, LLVMValueRef next) {
+  LLVMBasicBlockRef from = LLVMGetInsertBlock(irb->b);
+  LLVMAddIncoming(carried, &next, &from, 1);
 }

@@ -34,9 +34,13 @@ LLVMValueRef irb_fma(const Irb *irb, LLVMValueRef a, LLVMValueRef b, LLVMValueRe
 LLVMValueRef irb_select(const Irb *irb, LLVMValueRef condition, LLVMValueRef yes, LLVMValueRef no);
 // for (variable = from; variable < to; variable += step): what is emitted between begin and end. May run never.
 typedef struct IrbLoop {
-  LLVMBasicBlockRef head, done;
+  LLVMBasicBlockRef before, head, done;
   LLVMValueRef variable;
 } IrbLoop;
 IrbLoop irb_loop_begin(const Irb *irb, LLVMValueRef from, LLVMValueRef to, const char *name);
 void irb_loop_end(const Irb *irb, const IrbLoop *loop, int64_t step);
+// Right behind the loop's begin: a value that every turn may change, `first` before the first. After the end it is the
+// last turn's. irb_loop_carry hands the next turn's to the loop, right before its end.
+LLVMValueRef irb_loop_carried(const Irb *irb, const IrbLoop *loop, LLVMValueRef first);
+void irb_loop_carry(const Irb *irb, LLVMValueRef carried, LLVMValueRef next);
 LLVMBasicBlockRef irb_block(const Irb *irb, const char *name);  // appended to the function being built

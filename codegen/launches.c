@@ -139,6 +139,8 @@ static int32_t add_args(const Plan *plan, const Kernel *kernel, DlcArg *args) {
   for (int k = 0; k < kernel->n_inputs; k++) args[n++] = arg_of(&plan->place[kernel->inputs[k]]);
   for (int k = 0; k < kernel->n_outputs; k++) args[n++] = arg_of(&plan->place[kernel->outputs[k]]);
   if (kernel->scratch_bytes > 0) args[n++] = (DlcArg){DLC_ARENA, 0, kernel->scratch_offset};
+  for (int k = 0; k < kernel->n_sums; k++)
+    args[n++] = (DlcArg){DLC_ARENA, 0, plan->kernels[kernel->sums[k]].scratch_offset};
   return n;
 }
 

@@ -6,7 +6,9 @@
 
 // ---- arguments ----------------------------------------------------------------------------------------------------
 
-int lower_arg_count(const Kernel *kernel) { return kernel->n_inputs + kernel->n_outputs + (kernel->scratch_bytes > 0); }
+int lower_arg_count(const Kernel *kernel) {
+  return kernel->n_inputs + kernel->n_outputs + (kernel->scratch_bytes > 0) + kernel->n_sums;
+}
 
 void lower_args(const Plan *plan, const Kernel *kernel, NestArg *args) {
   int n = 0;
@@ -15,6 +17,7 @@ void lower_args(const Plan *plan, const Kernel *kernel, NestArg *args) {
   for (int k = 0; k < kernel->n_outputs; k++)
     args[n++] = (NestArg){graph_node(plan->graph, kernel->outputs[k])->type, kernel->outputs[k]};
   if (kernel->scratch_bytes > 0) args[n++] = (NestArg){DT_F32, NODE_NONE};
+  for (int k = 0; k < kernel->n_sums; k++) args[n++] = (NestArg){DT_F32, NODE_NONE};
 }
 
 int lower_input_slot(const Kernel *kernel, NodeId id) {
@@ -32,6 +35,11 @@ int lower_output_slot(const Kernel *kernel, NodeId id) {
 int lower_scratch_slot(const Kernel *kernel) {
   dlc_assert(kernel->scratch_bytes > 0);
   return kernel->n_inputs + kernel->n_outputs;
+}
+
+int lower_sum_slot(const Kernel *kernel, int sum) {
+  dlc_assert(sum < kernel->n_sums);
+  return kernel->n_inputs + kernel->n_outputs + (kernel->scratch_bytes > 0) + sum;
 }
 
 static bool computes(const Kernel *kernel, NodeId id) {
@@ -173,14 +181,13 @@ static const ValueId *lower_body(const BodyJob *job) {
   return values;
 }
 
-Body lower_root_body(Lower *lower, const Expr *const *index, ValueId *counts) {
-  const Node *root = graph_node(lower->plan->graph, lower->kernel->root);
-  BodyJob job = {lower, root, index, VALUE_NONE, counts};
-  if (index_is_plain_product(root->index)) {
-    ValueId a = lower_read(lower, root, 0, index, VALUE_NONE, NULL);
-    return (Body){a, lower_read(lower, root, 1, index, VALUE_NONE, NULL)};
+Body lower_sum_body(Lower *lower, const Node *node, const Expr *const *index, ValueId *counts) {
+  BodyJob job = {lower, node, index, VALUE_NONE, counts};
+  if (index_is_plain_product(node->index)) {
+    ValueId a = lower_read(lower, node, 0, index, VALUE_NONE, NULL);
+    return (Body){a, lower_read(lower, node, 1, index, VALUE_NONE, NULL)};
   }
-  return (Body){lower_body(&job)[root->index->n_body - 1], VALUE_NONE};
+  return (Body){lower_body(&job)[node->index->n_body - 1], VALUE_NONE};
 }
 
 static bool is_finite_const(const Scalar *s) { return s->kind == SCALAR_CONST && s->number - s->number == 0; }

@@ -19,12 +19,14 @@ typedef struct Lower {
   size_t n_memos, memos_capacity;
 } Lower;
 
-// A kernel's arguments: its inputs, its outputs, then the scratch where it has one. args: room for lower_arg_count.
+// A kernel's arguments: its inputs, its outputs, the scratch where it has one, those of the sums that it carries. args:
+// room for lower_arg_count.
 int lower_arg_count(const Kernel *kernel);
 void lower_args(const Plan *plan, const Kernel *kernel, NestArg *args);
 int lower_input_slot(const Kernel *kernel, NodeId id);   // -1: not an input
 int lower_output_slot(const Kernel *kernel, NodeId id);  // dlc_bug where it is none
 int lower_scratch_slot(const Kernel *kernel);
+int lower_sum_slot(const Kernel *kernel, int sum);  // the scratch of kernel->sums[sum]
 // The node whose points are swept: the kernel's space; or, where the kernel only stores a padded or transposed copy,
 // what is copied: then no point needs a guard.
 NodeId lower_space(const Plan *plan, const Kernel *kernel);
@@ -35,13 +37,14 @@ NodeId lower_output_source(const Plan *plan, const Kernel *kernel, NodeId output
 // matter, but nothing outside memory is touched.
 ValueId lower_value(Lower *lower, NodeId id, const Expr *const *index, ValueId guard);
 
-// The root's body at the point index[n_out + n_red], with reads outside giving 0; or, where `counts` is not NULL (MAX
-// and its like): *counts becomes the condition under which the point counts.
+// The body of a reducing node, the root or a sum that the kernel carries, at the point index[n_out + n_red], with reads
+// outside giving 0; or, where `counts` is not NULL (MAX and its like): *counts becomes the condition under which the
+// point counts.
 typedef struct Body {
   ValueId value;
   ValueId factor;  // of a plain product-sum: the sum is of value * factor, fused; else VALUE_NONE
 } Body;
-Body lower_root_body(Lower *lower, const Expr *const *index, ValueId *counts);
+Body lower_sum_body(Lower *lower, const Node *node, const Expr *const *index, ValueId *counts);
 
 // The index of dimension d that the node's operand k is read at, and the conditions under which it is inside: at most
 // two values, both of which must hold; none where it always is. All variables of the index must be open.

@@ -303,11 +303,16 @@ ValueId nest_or_zero(Nest *nest, ValueId condition, ValueId value) {
 
 // ---- accumulators and stores --------------------------------------------------------------------------------------
 
-int nest_start(Nest *nest, Acc acc) {
+int nest_given_acc(Nest *nest, Acc acc) {
   nest->accs = arena_grow(nest->arena, nest->accs, nest->n_accs, &nest->accs_capacity, sizeof *nest->accs);
   nest->accs[nest->n_accs] = acc;
-  append(nest, nest->open, (Stmt){.kind = STMT_START, .slot = (int)nest->n_accs});
   return (int)nest->n_accs++;
+}
+
+int nest_start(Nest *nest, Acc acc) {
+  int slot = nest_given_acc(nest, acc);
+  append(nest, nest->open, (Stmt){.kind = STMT_START, .slot = slot});
+  return slot;
 }
 
 void nest_update(Nest *nest, const Stmt *update) {

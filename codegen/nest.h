@@ -151,6 +151,7 @@ bool nest_is_visible(const Nest *nest, ValueId id);
 
 // Accumulators and stores.
 int nest_start(Nest *nest, Acc acc);
+int nest_given_acc(Nest *nest, Acc acc);           // started, and taken up again, by whoever the nest is part of
 void nest_update(Nest *nest, const Stmt *update);  // kind is set here
 ValueId nest_result(Nest *nest, int acc);
 void nest_store(Nest *nest, int slot, const Expr *at, ValueId value, ValueId guard, bool adds);

@@ -127,7 +127,7 @@ static bool may_merge(const Probe *p, int slow, int fast) {
   const Sweep *sweep = p->sweep;
   if (p->fixed[slow] || p->fixed[fast] || !moves_evenly(p, slow, fast)) return false;
   if (sweep->kind == SWEEP_SCATTER && (slow < sweep->n_ordered) != (fast < sweep->n_ordered)) return false;
-  return !(sweep->kind == SWEEP_CHUNKS && slow == sweep->n_out);
+  return !(sweep_is_chunked(sweep) && slow == sweep->n_out);
 }
 
 // "ij" of single letters, else "row_column".
@@ -180,7 +180,9 @@ static bool goes_along_reduction(const Sweep *sweep) {
   return contiguous_along(g, root, inner) && !contiguous_along(g, root, last);
 }
 
-enum { WIDE_VALUES = 12 };  // values of a nest that still has registers for 64 lanes
+// Values of a nest that still has registers for 64 lanes. A tally keeps few of its values over a point, and its sums
+// are chains of additions: several at once hide their latency.
+enum { WIDE_VALUES = 12, TALLY_VALUES = 24 };
 
 static bool has_random(const Probe *p) {
   for (size_t k = 0; k < p->nest->n_values; k++)
@@ -194,9 +196,10 @@ static int lanes_of(const Scheme *scheme, const Probe *p) {
   if (scheme->n_out == 0 || scheme->along_reduction) return 1;
   if (p->sweep->kind == SWEEP_SCATTER && scheme->out[scheme->n_out - 1].index[0] < p->sweep->n_ordered) return 1;
   Size extent = scheme->out[scheme->n_out - 1].extent;
-  bool reduces = p->sweep->kind == SWEEP_REDUCE || p->sweep->kind == SWEEP_CHUNKS || p->sweep->kind == SWEEP_COMBINE;
+  bool reduces = p->sweep->kind == SWEEP_REDUCE || sweep_is_chunked(p->sweep) || p->sweep->kind == SWEEP_COMBINE;
   bool wide = (reduces && size_is_const(extent)) || has_random(p);
-  if (!wide || p->gathers || p->nest->n_values > WIDE_VALUES) return LANES;
+  bool tally = p->sweep->kind == SWEEP_TALLY;
+  if (!wide || p->gathers || p->nest->n_values > (tally ? TALLY_VALUES : WIDE_VALUES)) return LANES;
   if (!size_is_const(extent)) return 4 * LANES;
   int lanes = LANES;
   while (lanes < 4 * LANES && 2 * lanes <= extent.scale) lanes *= 2;
@@ -332,7 +335,7 @@ static double block_cost(const Probe *p, const Block *block) {
     if (s->kind != STMT_LOOP) continue;
     const ExprVar *var = &p->nest->pool.vars[s->loop.var];
     double trips = var->unbounded ? 1 : (double)size_value(var->extent, values);
-    bool chunked = p->sweep->kind == SWEEP_CHUNKS && s->loop.limit && trips > (double)p->sweep->chunk;
+    bool chunked = sweep_is_chunked(p->sweep) && s->loop.limit && trips > (double)p->sweep->chunk;
     cost += (chunked ? (double)p->sweep->chunk : trips) * block_cost(p, s->body);
   }
   return cost;
@@ -363,7 +366,7 @@ static int symbols_in(Size size) {
 
 // Leading axes that can be counted together: one symbol at most, none in a sum that is chunked (its chunks have it).
 static int countable_axes(const Scheme *scheme, const Probe *p, int n) {
-  int symbols = 0, most = p->sweep->kind == SWEEP_CHUNKS ? 0 : 1;
+  int symbols = 0, most = sweep_is_chunked(p->sweep) ? 0 : 1;
   for (int k = 0; k < n; k++) {
     symbols += symbols_in(scheme->out[k].extent);
     if (symbols > most) return k;
@@ -396,7 +399,7 @@ static int parallel_axes(const Scheme *scheme, const Probe *p, int outer, double
 static bool may_cut_lanes(const Scheme *scheme, const Probe *p, int outer) {
   if (scheme->lanes == 1) return false;
   Size extent = scheme->out[scheme->n_out - 1].extent;
-  bool alone = scheme->n_parallel == 0 && p->sweep->kind != SWEEP_CHUNKS;
+  bool alone = scheme->n_parallel == 0 && !sweep_is_chunked(p->sweep);
   if (!size_is_const(extent) && !(alone && symbols_in(extent) == 1)) return false;
   return scheme->n_parallel == outer || p->sweep->kind == SWEEP_SCATTER;
 }
@@ -412,7 +415,7 @@ static void choose_items(Scheme *scheme, const Probe *p) {
     if (size_is_const(last->extent) && chunk >= last->extent.scale) chunk = 0;
     scheme->lane_chunk = chunk;
     inner = chunk ? ITEM_COST : inner;
-  } else if (scheme->n_parallel > 0 && p->sweep->kind != SWEEP_CHUNKS && inner < ITEM_COST) {
+  } else if (scheme->n_parallel > 0 && !sweep_is_chunked(p->sweep) && inner < ITEM_COST) {
     scheme->block = (int64_t)ceil(ITEM_COST / inner);
     inner *= (double)scheme->block;
   }

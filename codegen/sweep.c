@@ -41,11 +41,30 @@ static Sweep *add(SweepList *list, const Plan *plan, const Kernel *kernel, Sweep
 static void add_reduction(SweepList *list, const Plan *plan, const Kernel *kernel) {
   const IndexDef *def = graph_node(plan->graph, kernel->root)->index;
   bool chunked = def->order.chunk > 0 && kernel->scratch_bytes > 0;
-  Sweep *sweep = add(list, plan, kernel, chunked ? SWEEP_CHUNKS : SWEEP_REDUCE);
-  set_indices(sweep, def, def->n_red);
+  if (!chunked || kernel->carrier < 0) {
+    Sweep *sweep = add(list, plan, kernel, chunked ? kernel->n_sums ? SWEEP_TALLY : SWEEP_CHUNKS : SWEEP_REDUCE);
+    set_indices(sweep, def, def->n_red);
+    if (chunked) sweep->chunk = def->order.chunk;
+  }
   if (!chunked) return;
-  sweep->chunk = def->order.chunk;
   add(list, plan, kernel, SWEEP_COMBINE)->chunk = def->order.chunk;
+}
+
+int sweep_sums(const Plan *plan, const Kernel *kernel, SweepSum *sums) {
+  int n = 0;
+  if (kernel->root != NODE_NONE && kernel->kind == KERNEL_LOOP)
+    sums[n++] = (SweepSum){graph_node(plan->graph, kernel->root), lower_scratch_slot(kernel)};
+  for (int k = 0; k < kernel->n_sums; k++)
+    sums[n++] = (SweepSum){graph_node(plan->graph, plan->kernels[kernel->sums[k]].root), lower_sum_slot(kernel, k)};
+  return n;
+}
+
+// A kernel without root that carries sums.
+static void add_tally(SweepList *list, const Plan *plan, const Kernel *kernel) {
+  const IndexDef *def = graph_node(plan->graph, plan->kernels[kernel->sums[0]].root)->index;
+  Sweep *sweep = add(list, plan, kernel, SWEEP_TALLY);
+  set_indices(sweep, def, def->n_red);
+  sweep->chunk = def->order.chunk;
 }
 
 static void add_concat(SweepList *list, const Plan *plan, const Kernel *kernel) {
@@ -68,7 +87,9 @@ static void add_scatter(SweepList *list, const Plan *plan, const Kernel *kernel)
 int sweep_list(Arena *arena, const Plan *plan, const Kernel *kernel, Sweep **sweeps) {
   SweepList list = {.arena = arena};
   const Node *root = kernel->root == NODE_NONE ? NULL : graph_node(plan->graph, kernel->root);
-  if (!root || root->op == OP_gather)
+  if (!root && kernel->n_sums)
+    add_tally(&list, plan, kernel);
+  else if (!root || root->op == OP_gather)
     add(&list, plan, kernel, SWEEP_POINTS);
   else if (root->op == OP_index)
     add_reduction(&list, plan, kernel);

@@ -5,9 +5,11 @@
 #include "lower.h"
 
 typedef enum SweepKind {
-  SWEEP_POINTS,   // no reduction: stores the kernel's outputs
-  SWEEP_REDUCE,   // reduces, then stores
-  SWEEP_CHUNKS,   // reduces one chunk into the scratch
+  SWEEP_POINTS,  // no reduction: stores the kernel's outputs
+  SWEEP_REDUCE,  // reduces, then stores
+  SWEEP_CHUNKS,  // reduces one chunk into the scratch
+  SWEEP_TALLY,  // goes over the points of a space in chunks: stores the outputs of a kernel without root, and reduces a
+                // chunk of each of the kernel's sums (sweep_sums) into its scratch
   SWEEP_COMBINE,  // adds up the chunks' sums, then stores
   SWEEP_PART,     // copies operand `part` of a concat to its place
   SWEEP_CLEAR,    // stores zeros
@@ -59,8 +61,23 @@ int sweep_list(Arena *arena, const Plan *plan, const Kernel *kernel, Sweep **swe
 Nest *sweep_nest(Arena *arena, const Sweep *sweep);
 
 // What follows a micro-kernel's sum at one vector of points: the outputs' stores, with the sum as VALUE_GIVEN, the
-// output indices as given variables vars[n_out], and `lanes` lanes along the last of them, `live` of them inside.
+// output indices as given variables vars[n_out], and `lanes` lanes along the last of them, `live` of them inside. The
+// sums that the kernel carries are updated: sum k is accumulator k.
 Nest *sweep_given(Arena *arena, const Sweep *sweep, int lanes, int live, int *vars);
+
+// The sums whose chunks a sweep adds up on its way: those that its kernel carries and, of a kernel that sums over
+// points itself, its root's.
+typedef struct SweepSum {
+  const Node *node;
+  int slot;  // of its scratch
+} SweepSum;
+enum { SWEEP_SUMS_MOST = KERNEL_SUMS_MOST + 1 };
+int sweep_sums(const Plan *plan, const Kernel *kernel, SweepSum *sums);
+
+// Does the sweep go over the first reduced index in chunks, each an item?
+static inline bool sweep_is_chunked(const Sweep *sweep) {
+  return sweep->kind == SWEEP_CHUNKS || sweep->kind == SWEEP_TALLY;
+}
 
 // ---- inside: what the files of sweeps share ------------------------------------------------------------------------
 

@@ -16,6 +16,8 @@ typedef struct Build {
   const Expr *chunk;                     // CHUNKS: its number
   int *vars;                             // [index] the variable of a plain axis is noted here, or NULL
   const Expr *lane_from, *lane_limit;    // part of the lane axis that belongs to the item; limit NULL: all
+  SweepSum sums[SWEEP_SUMS_MOST];        // TALLY
+  int n_sums, acc[SWEEP_SUMS_MOST];
 } Build;
 
 static const Expr *number(Build *b, int64_t n) { return expr_const(&b->nest->pool, n); }
@@ -121,6 +123,7 @@ static bool open_conditions(Build *b, const Node *root, int k, int d, int *opene
 
 // The same for all reads whose outside makes the whole point count for nothing, as soon as their indices are known.
 static bool open_decided(Build *b, int *opened) {
+  if (b->sweep->kind == SWEEP_TALLY) return true;  // its points are inside of everything
   const Node *root = root_of(b);
   for (int k = 0; k < root->n_in; k++) {
     if (!lower_read_decides(root, k)) continue;
@@ -135,11 +138,27 @@ static bool open_decided(Build *b, int *opened) {
 static void update(Build *b, int acc, const Expr *lane) {
   Combine combine = root_of(b)->index->combine;
   ValueId counts = VALUE_NONE;
-  Body body = lower_root_body(&b->lower, b->index, takes_extreme(combine) ? &counts : NULL);
+  Body body = lower_sum_body(&b->lower, root_of(b), b->index, takes_extreme(combine) ? &counts : NULL);
   Stmt stmt = {
       .slot = acc, .value = body.value, .factor = body.factor, .guard = counts, .at = lane, .lane = lane != NULL};
   if (finds_position(combine)) stmt.at = reduced_position(b);
   nest_update(b->nest, &stmt);
+}
+
+static void update_sums(Build *b, const Expr *const *index) {
+  for (int k = 0; k < b->n_sums; k++) {
+    Body body = lower_sum_body(&b->lower, b->sums[k].node, index, NULL);
+    nest_update(b->nest, &(Stmt){.slot = b->acc[k], .value = body.value, .factor = body.factor, .guard = VALUE_NONE});
+  }
+}
+
+// A point [n, i, .., c] of a tally, whose indices are c, n, i, ..
+static void tally_point(Build *b) {
+  int n = b->sweep->n_red;
+  for (int d = 0; d < n; d++) b->lower.point[d] = b->index[1 + d];
+  b->lower.point[n] = b->index[0];
+  if (b->sweep->kernel->root == NODE_NONE) store_outputs(b);
+  update_sums(b, b->index);
 }
 
 // The bounds of reduced axis k: all of it, or this chunk's part of the first.
@@ -196,7 +215,9 @@ static void reduce_loop(Build *b, int k, int acc) {
 static void reduce_axes(Build *b, int k, int acc) {
   int opened = 0;
   bool counts = open_decided(b, &opened), last = k == b->scheme->n_red - 1;
-  if (counts && k == b->scheme->n_red)
+  if (k == b->scheme->n_red && b->sweep->kind == SWEEP_TALLY)
+    tally_point(b);
+  else if (counts && k == b->scheme->n_red)
     update(b, acc, NULL);
   else if (counts && last && b->scheme->along_reduction)
     reduce_lanes(b, acc);
@@ -239,13 +260,21 @@ static ValueId combine(Build *b) {
 
 // ---- what is done at a point --------------------------------------------------------------------------------------
 
-static void store_chunk(Build *b, ValueId sum) {
-  const Node *root = root_of(b);
+static void store_chunk(Build *b, const Node *root, int slot, ValueId sum) {
   Size stride[IR_MAX_RANK], elements = shape_strides(&root->shape, stride);
   const Expr *chunk = b->chunk ? b->chunk : number(b, 0);
   const Expr *at = expr_add(&b->nest->pool, expr_scale(&b->nest->pool, chunk, elements),
-                            lower_linear(b->nest, &root->shape, b->lower.point));
-  nest_store(b->nest, lower_scratch_slot(b->sweep->kernel), at, sum, VALUE_NONE, false);
+                            lower_linear(b->nest, &root->shape, b->index));
+  nest_store(b->nest, slot, at, sum, VALUE_NONE, false);
+}
+
+static void tally(Build *b) {
+  b->n_sums = sweep_sums(b->sweep->plan, b->sweep->kernel, b->sums);
+  for (int k = 0; k < b->n_sums; k++)
+    b->acc[k] = nest_start(b->nest, (Acc){COMBINE_SUM, DT_F32, b->nest->lanes, false});
+  for (int k = 0; k < b->scheme->n_red; k++) forget_axis(b, &b->scheme->red[k]);
+  reduce_axes(b, 0, -1);
+  for (int k = 0; k < b->n_sums; k++) store_chunk(b, b->sums[k].node, b->sums[k].slot, nest_result(b->nest, b->acc[k]));
 }
 
 // Copies one element of a concat's operand.
@@ -297,7 +326,9 @@ static void at_point(Build *b) {
     case SWEEP_POINTS:
       break;
     case SWEEP_CHUNKS:
-      return store_chunk(b, reduce(b));
+      return store_chunk(b, root_of(b), lower_scratch_slot(b->sweep->kernel), reduce(b));
+    case SWEEP_TALLY:
+      return tally(b);
     case SWEEP_PART:
       return copy_part(b);
     case SWEEP_CLEAR:
@@ -431,9 +462,9 @@ static void set_lane_part(Build *b, const Expr *part) {
 
 static void count_part_items(Build *b, int64_t parts) {
   Size points = parallel_points(b->scheme);
-  Dim chunks = b->sweep->kind == SWEEP_CHUNKS ? b->sweep->extent[b->sweep->n_out] : dim_const(1);
+  Dim chunks = sweep_is_chunked(b->sweep) ? b->sweep->extent[b->sweep->n_out] : dim_const(1);
   DlcCount *items = &b->nest->items;
-  if (b->sweep->kind == SWEEP_CHUNKS) {
+  if (sweep_is_chunked(b->sweep)) {
     *items = (DlcCount){chunks.scale, chunks.symbol, b->sweep->chunk, parts * points.scale};
   } else if (parts == 0) {
     Size extent = b->scheme->out[b->scheme->n_out - 1].extent;
@@ -456,11 +487,11 @@ static void sweep_parts(Build *b) {
   nest_open_for(b->nest, var, expr_var(pool, b->nest->begin), expr_var(pool, b->nest->end), NULL);
   const Expr *rest = expr_var(pool, var);
   if (b->scheme->lane_chunk > 0) {
-    bool alone = b->sweep->kind != SWEEP_CHUNKS && size_equal(points, size_const(1));
+    bool alone = !sweep_is_chunked(b->sweep) && size_equal(points, size_const(1));
     set_lane_part(b, alone ? rest : expr_mod(pool, rest, size_const(parts)));
     rest = alone ? number(b, 0) : expr_div(pool, rest, size_const(parts));
   }
-  if (b->sweep->kind == SWEEP_CHUNKS) {
+  if (sweep_is_chunked(b->sweep)) {
     b->chunk = expr_div(pool, rest, points);
     rest = expr_mod(pool, rest, points);
   }
@@ -479,7 +510,7 @@ Nest *sweep_build(Arena *arena, const Sweep *sweep, const Scheme *scheme, int *v
   b.lower = (Lower){.plan = sweep->plan, .kernel = sweep->kernel, .nest = nest, .root_value = VALUE_NONE};
   b.lane_from = expr_const(&nest->pool, 0);
   for (int k = 0; k < sweep->n_out + sweep->n_red; k++) b.index[k] = expr_const(&nest->pool, 0);
-  if (sweep->kind == SWEEP_CHUNKS || scheme->lane_chunk > 0)
+  if (sweep_is_chunked(sweep) || scheme->lane_chunk > 0)
     sweep_parts(&b);
   else
     sweep_blocks(&b);
@@ -503,5 +534,11 @@ Nest *sweep_given(Arena *arena, const Sweep *sweep, int lanes, int live, int *va
   nest->live = live;
   b.lower.root_value = nest_given(nest, DT_F32);
   store_outputs(&b);
+  b.n_sums = sweep->chunk ? 0 : sweep_sums(sweep->plan, sweep->kernel, b.sums);
+  for (int k = 0; k < b.n_sums; k++) b.acc[k] = nest_given_acc(nest, (Acc){COMBINE_SUM, DT_F32, lanes, false});
+  const Expr *index[IR_MAX_INDICES];
+  index[0] = b.lower.point[sweep->n_out - 1];
+  for (int k = 0; k + 1 < sweep->n_out; k++) index[1 + k] = b.lower.point[k];
+  update_sums(&b, index);
   return nest;
 }

@@ -27,6 +27,16 @@ static int vector_lanes(const Target *target, int64_t n) {
   return lanes;
 }
 
+enum { WIDE_LANES = 64, WIDE_VALUES = 24 };  // values of what follows that still has registers for them
+
+// What follows works on several vectors at once where it is little: whole lines are stored, sums hide their latency.
+static int wide_lanes(Arena *arena, const WinogradCode *code) {
+  int vars[IR_MAX_INDICES], wide = code->lanes;
+  if (sweep_given(arena, code->sweep, code->lanes, code->lanes, vars)->n_values > WIDE_VALUES) return wide;
+  while (2 * wide <= WIDE_LANES && code->part_outputs % (2 * wide) == 0) wide *= 2;
+  return wide;
+}
+
 static int64_t batch_capacity(const WinogradCode *code) {
   return dim_value(code->shape.batch, code->sweep->plan->symbol_values);
 }
@@ -100,13 +110,30 @@ static void cut_sums(WinogradCode *code) {
 }
 
 static int64_t images_of_item(const WinogradCode *code) {
-  int64_t chunk = code->sweep->chunk, batch = batch_capacity(code);
-  return chunk > 0 ? least(chunk, batch) : batch;
+  int64_t batch = batch_capacity(code);
+  return code->chunk > 0 ? least(code->chunk, batch) : batch;
+}
+
+static DlcCount count_chunks(const WinogradCode *code) {
+  Dim batch = code->shape.batch;
+  return (DlcCount){.scale = batch.scale, .symbol = batch.symbol, .divisor = code->chunk, .times = code->parts};
+}
+
+// Items of the chunks that the sums add up, in blocks of about as many whole rows of tiles.
+static void cut_carrying(WinogradCode *code) {
+  code->chunk = code->sums[0].node->index->order.chunk;
+  int64_t images = images_of_item(code), rows = images * code->rows;
+  int64_t at_once = BLOCK / code->columns > 1 ? BLOCK / code->columns : 1, blocks = (rows + at_once - 1) / at_once;
+  code->block = (rows + blocks - 1) / blocks * code->columns;
+  code->parts = choose_parts(code, (batch_capacity(code) + images - 1) / images, WANTED_ITEMS);
+  code->part_outputs = code->shape.outputs / code->parts;
+  code->items = count_chunks(code);
 }
 
 static void cut_gradient(WinogradCode *code) {
   const Winograd *w = &code->shape;
-  int64_t chunk = code->sweep->chunk, images = images_of_item(code);
+  code->chunk = code->sweep->chunk;
+  int64_t images = images_of_item(code);
   code->parts = choose_parts(code, (batch_capacity(code) + images - 1) / images, 2);
   code->part_outputs = w->outputs / code->parts;
   // S is loaded and stored once a block: where it is larger than the cache, blocks are longer.
@@ -114,9 +141,7 @@ static void cut_gradient(WinogradCode *code) {
   code->block = WINOGRAD_POINTS * sums > CACHE_FLOATS * 2 ? round_up(2 * sums / sides, BLOCK) : BLOCK;
   code->block = least(code->block, images * code->rows * code->columns);
   code->items = (DlcCount){.scale = 1, .divisor = 1, .times = code->parts};
-  if (chunk > 0)
-    code->items =
-        (DlcCount){.scale = w->batch.scale, .symbol = w->batch.symbol, .divisor = chunk, .times = code->parts};
+  if (code->chunk > 0) code->items = count_chunks(code);
 }
 
 static void place_local(WinogradCode *code) {
@@ -126,8 +151,9 @@ static void place_local(WinogradCode *code) {
   code->m_stride = row_stride(code->part_outputs);
   code->m_at = code->v_at + points * block * code->v_stride + 16;
   code->s_at = code->m_at + points * block * code->m_stride + 16;
+  int64_t tiles = code->n_sums ? code->columns : 1;
   int64_t sums =
-      w->gradient ? points * w->channels * code->part_outputs : WINOGRAD_TILE * WINOGRAD_TILE * code->m_stride;
+      w->gradient ? points * w->channels * code->part_outputs : tiles * WINOGRAD_TILE * WINOGRAD_TILE * code->m_stride;
   code->edge_at = code->s_at + round_up(sums, 16) + 16;
   int64_t widest = code->v_stride > code->m_stride ? code->v_stride : code->m_stride;
   code->local_bytes = round_up((code->edge_at + points * widest) * (int64_t)sizeof(float), 64);
@@ -135,7 +161,7 @@ static void place_local(WinogradCode *code) {
 
 static int64_t item_cost(const WinogradCode *code) {
   int64_t tiles = code->block;
-  if (code->shape.gradient) tiles = images_of_item(code) * code->rows * code->columns;
+  if (code->shape.gradient || code->n_sums) tiles = images_of_item(code) * code->rows * code->columns;
   int64_t c = code->shape.channels, o = code->part_outputs;
   return WINOGRAD_POINTS * tiles * (c * o + 16 * (c + o)) / FLOATS_A_NANOSECOND + 100;
 }
@@ -168,10 +194,14 @@ int winograd_list(Arena *arena, const Sweep *sweep, const Target *target, Winogr
   Winograd w;
   if (!winograd_analyse(sweep->plan->graph, root, &w)) dlc_bug("%s has not the form for tiles", sweep->kernel->name);
   WinogradCode code = new_code(sweep, &w, target);
+  code.n_sums = w.gradient ? 0 : sweep_sums(sweep->plan, sweep->kernel, code.sums);
   if (w.gradient)
     cut_gradient(&code);
+  else if (code.n_sums)
+    cut_carrying(&code);
   else
     cut_sums(&code);
+  code.wide = w.gradient ? code.lanes : wide_lanes(arena, &code);
   place_local(&code);
   set_product(arena, &code, target);
   code.item_cost = item_cost(&code);
@@ -188,8 +218,9 @@ const char *winograd_key(Arena *arena, const WinogradCode *code) {
   const Winograd *w = &code->shape;
   const Kernel *kernel = code->sweep->kernel;
   Text out = text_new(arena);
-  text_printf(&out, "winograd %d, %d lanes, tile %d %d %d, block %lld, parts %lld: ", code->stage, code->lanes,
-              code->tile.rows, code->tile.vectors, code->tile.lanes, (long long)code->block, (long long)code->parts);
+  text_printf(&out, "winograd %d, %d %d lanes, tile %d %d %d, block %lld, parts %lld: ", code->stage, code->lanes,
+              code->wide, code->tile.rows, code->tile.vectors, code->tile.lanes, (long long)code->block,
+              (long long)code->parts);
   const int64_t numbers[] = {w->height,
                              w->width,
                              w->channels,
@@ -207,6 +238,7 @@ const char *winograd_key(Arena *arena, const WinogradCode *code) {
                              w->batch.scale,
                              w->batch.symbol,
                              code->sweep->chunk,
+                             code->chunk,
                              lower_input_slot(kernel, code->root->in[w->images]),
                              lower_input_slot(kernel, code->root->in[w->other])};
   for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++) text_printf(&out, "%lld ", (long long)numbers[k]);
@@ -214,7 +246,7 @@ const char *winograd_key(Arena *arena, const WinogradCode *code) {
   if (code->stage == WINOGRAD_WEIGHTS || code->sweep->chunk > 0)
     text_printf(&out, "%d arguments", lower_arg_count(kernel));
   else
-    text_add(&out, nest_key(sweep_given(arena, code->sweep, code->lanes, code->lanes, vars)));
+    text_add(&out, nest_key(sweep_given(arena, code->sweep, code->wide, code->wide, vars)));
   return out.bytes;
 }
 
@@ -227,8 +259,9 @@ void winograd_print(Arena *arena, const WinogradCode *code, int indent, Text *ou
                 indent + 2, "", c, (long long)w->outputs, root->in[w->other]);
     return;
   }
-  text_printf(out, "%*sparallel %s by %lld, outputs by %lld\n", indent, "", w->gradient ? "chunks of images" : "tiles",
-              (long long)(w->gradient ? images_of_item(code) : code->block), o);
+  bool by_images = w->gradient || code->n_sums;
+  text_printf(out, "%*sparallel %s by %lld, outputs by %lld\n", indent, "", by_images ? "chunks of images" : "tiles",
+              (long long)(by_images ? images_of_item(code) : code->block), o);
   text_printf(out, "%*swindows [36,%lld,%lld] = B' %%%d B\n", indent + 2, "", block, c, root->in[w->images]);
   if (w->gradient)
     text_printf(out, "%*stiles [36,%lld,%lld] = A %%%d A'\n", indent + 2, "", block, o, root->in[w->other]);
@@ -239,5 +272,5 @@ void winograd_print(Arena *arena, const WinogradCode *code, int indent, Text *ou
   if (code->sweep->chunk > 0)
     text_printf(out, "%*schunk sums = sum\n", indent + 2, "");
   else
-    nest_print(sweep_given(arena, code->sweep, code->lanes, code->lanes, vars), indent + 2, out);
+    nest_print(sweep_given(arena, code->sweep, code->wide, code->wide, vars), indent + 2, out);
 }

@@ -8,7 +8,9 @@
 //   36 products, by the micro-kernel    M[36][tiles][o] = V * U
 //   transform back, tile by tile, and go on with what follows a sum
 //
-// of a gradient a chunk of images and a part of the outputs:
+// where the kernel carries sums over its points (plan.h) a chunk of images, in blocks of whole rows of tiles: such a
+// row is transformed back as a strip of four image rows, which the sums go over pixel by pixel; of a gradient a chunk
+// of images and a part of the outputs:
 //
 //   for each block of tiles: transform windows V[36][tiles][c] and tiles Z[36][tiles][o]; S[36][c][o] += V' * Z
 //   transform S back
@@ -26,9 +28,12 @@ typedef struct WinogradCode {
   const Sweep *sweep;
   const Node *root;
   Winograd shape;
-  int lanes;                    // of vectors in the transforms
-  int64_t rows, columns;        // tiles of an image
-  int64_t block;                // tiles
+  int lanes, wide;        // of vectors in the transforms, in what follows the sums
+  int64_t rows, columns;  // tiles of an image
+  int64_t block;          // tiles
+  int64_t chunk;          // images of an item; 0: an item is a block
+  SweepSum sums[SWEEP_SUMS_MOST];
+  int n_sums;
   int64_t parts, part_outputs;  // of the outputs; channels of the weights' stage
   int64_t v_stride, m_stride;   // floats between two tiles' rows in V, and in M or Z
   Contract product;             // the micro-kernel's: of the sums or of the gradient

@@ -22,6 +22,7 @@ typedef struct Emit {
   Follow *follow;
   LLVMValueRef function, rt, batch;
   LLVMValueRef v, m, s, edge;            // in the thread's memory
+  int lanes;                             // of the vectors that are being worked on
   LLVMValueRef product, args, inner_rt;  // the micro-kernel's function and what it is called with
 } Emit;
 
@@ -49,11 +50,11 @@ static LLVMValueRef element(const Emit *e, LLVMValueRef base, LLVMValueRef at) {
   return LLVMBuildInBoundsGEP2(e->irb.b, e->irb.f32, base, &at, 1, "");
 }
 
-static LLVMTypeRef vector_type(const Emit *e) { return irb_vector(e->irb.f32, e->code->lanes); }
+static LLVMTypeRef vector_type(const Emit *e) { return irb_vector(e->irb.f32, e->lanes); }
 
 static LLVMValueRef load(const Emit *e, LLVMValueRef address, int live) {
-  if (live < e->code->lanes) {
-    LLVMValueRef mask = irb_mask(&e->irb, e->code->lanes, live);
+  if (live < e->lanes) {
+    LLVMValueRef mask = irb_mask(&e->irb, e->lanes, live);
     return shim_masked_load(e->irb.b, e->irb.module, vector_type(e), address, mask, 4);
   }
   LLVMValueRef value = LLVMBuildLoad2(e->irb.b, vector_type(e), address, "");
@@ -62,8 +63,8 @@ static LLVMValueRef load(const Emit *e, LLVMValueRef address, int live) {
 }
 
 static void store(const Emit *e, LLVMValueRef value, LLVMValueRef address, int live) {
-  if (live < e->code->lanes)
-    shim_masked_store(e->irb.b, e->irb.module, value, address, irb_mask(&e->irb, e->code->lanes, live), 4);
+  if (live < e->lanes)
+    shim_masked_store(e->irb.b, e->irb.module, value, address, irb_mask(&e->irb, e->lanes, live), 4);
   else
     LLVMSetAlignment(LLVMBuildStore(e->irb.b, value, address), 4);
 }
@@ -74,7 +75,7 @@ static void store(const Emit *e, LLVMValueRef value, LLVMValueRef address, int l
 typedef void (*VectorBody)(Emit *e, LLVMValueRef at, int live, void *state);
 
 static void for_vectors(Emit *e, int64_t channels, VectorBody body, void *state) {
-  int lanes = e->code->lanes;
+  int lanes = e->lanes;
   int64_t whole = channels / lanes * lanes;
   if (whole) {
     IrbLoop loop = irb_loop_begin(&e->irb, number(e, 0), number(e, whole), "channel");
@@ -82,6 +83,13 @@ static void for_vectors(Emit *e, int64_t channels, VectorBody body, void *state)
     irb_loop_end(&e->irb, &loop, lanes);
   }
   if (channels > whole) body(e, number(e, whole), (int)(channels - whole), state);
+}
+
+// The same with vectors of what follows the sums.
+static void for_wide_vectors(Emit *e, int64_t channels, VectorBody body, void *state) {
+  e->lanes = e->code->wide;
+  for_vectors(e, channels, body, state);
+  e->lanes = e->code->lanes;
 }
 
 // A transform from rows * columns vectors in memory to as many again elsewhere.
@@ -250,19 +258,24 @@ typedef struct Pixel {
 static void store_sum(Emit *e, LLVMValueRef at, int live, void *state) {
   const Pixel *pixel = state;
   LLVMValueRef index[4] = {pixel->index[0], pixel->index[1], pixel->index[2], plus(e, pixel->index[3], at)};
-  LLVMValueRef value = load(e, element(e, pixel->from, at), e->code->lanes);
-  follow_store(e->follow, e->irb.b, index, value, e->code->lanes, live);
+  LLVMValueRef value = load(e, element(e, pixel->from, at), e->lanes);
+  follow_store(e->follow, e->irb.b, index, value, e->lanes, live);
 }
 
-// The tile's results, transformed back into the thread's memory, and from there to what follows.
-static void finish_tile(Emit *e, Position p, LLVMValueRef t, LLVMValueRef first_output) {
+// The results of the block's tile number t, as [4][4][outputs] from `to` on.
+static void transform_back(Emit *e, LLVMValueRef t, LLVMValueRef to) {
   Transform back = {.math = winograd_result, .from = WINOGRAD_WINDOW, .to = WINOGRAD_TILE};
   back.in = element(e, e->m, times(e, t, e->code->m_stride));
   back.in_column = e->code->block * e->code->m_stride;
   back.in_row = number(e, WINOGRAD_WINDOW * back.in_column);
-  back.out = e->s;
+  back.out = to;
   back.out_point = e->code->m_stride;
   transform(e, (e->code->part_outputs + 15) / 16 * 16, &back);
+}
+
+// The tile's results, by way of the thread's memory, to what follows.
+static void finish_tile(Emit *e, Position p, LLVMValueRef t, LLVMValueRef first_output) {
+  transform_back(e, t, e->s);
   LLVMValueRef row0 = times(e, p.row, WINOGRAD_TILE), column0 = times(e, p.column, WINOGRAD_TILE), side = number(e, 4);
   LLVMValueRef rows = smaller(e, side, LLVMBuildNSWSub(e->irb.b, number(e, e->w->height), row0, ""));
   LLVMValueRef columns = smaller(e, side, LLVMBuildNSWSub(e->irb.b, number(e, e->w->width), column0, ""));
@@ -271,7 +284,7 @@ static void finish_tile(Emit *e, Position p, LLVMValueRef t, LLVMValueRef first_
   LLVMValueRef place = plus(e, times(e, row.variable, WINOGRAD_TILE), column.variable);
   Pixel pixel = {{p.image, plus(e, row0, row.variable), plus(e, column0, column.variable), first_output},
                  element(e, e->s, times(e, place, e->code->m_stride))};
-  for_vectors(e, e->code->part_outputs, store_sum, &pixel);
+  for_wide_vectors(e, e->code->part_outputs, store_sum, &pixel);
   irb_loop_end(&e->irb, &column, 1);
   irb_loop_end(&e->irb, &row, 1);
 }
@@ -286,6 +299,19 @@ static LLVMValueRef batch_images(const Emit *e) {
   return times(e, LLVMBuildLoad2(e->irb.b, e->irb.i64, address, "n"), batch.scale);
 }
 
+// The windows of `count` tiles from number `first` of the batch on.
+static void transform_windows(Emit *e, LLVMValueRef first, LLVMValueRef count) {
+  IrbLoop in = irb_loop_begin(&e->irb, number(e, 0), count, "tile");
+  transform_window(e, position_of(e, plus(e, first, in.variable)), in.variable);
+  irb_loop_end(&e->irb, &in, 1);
+}
+
+static void multiply_weights(Emit *e, LLVMValueRef first_output) {
+  LLVMValueRef weights = follow_base(e->follow, lower_scratch_slot(e->code->sweep->kernel));
+  set_product_args(e, e->v, element(e, weights, first_output), e->m);
+  call_product(e);
+}
+
 static void sums_item(Emit *e, LLVMValueRef item, LLVMValueRef total, LLVMValueRef blocks) {
   const WinogradCode *code = e->code;
   LLVMValueRef part = number(e, 0), block = item;
@@ -295,12 +321,8 @@ static void sums_item(Emit *e, LLVMValueRef item, LLVMValueRef total, LLVMValueR
   }
   LLVMValueRef first = times(e, block, code->block), first_output = times(e, part, code->part_outputs);
   LLVMValueRef left = LLVMBuildNSWSub(e->irb.b, total, first, ""), count = smaller(e, left, number(e, code->block));
-  IrbLoop in = irb_loop_begin(&e->irb, number(e, 0), count, "tile");
-  transform_window(e, position_of(e, plus(e, first, in.variable)), in.variable);
-  irb_loop_end(&e->irb, &in, 1);
-  LLVMValueRef weights = follow_base(e->follow, lower_scratch_slot(code->sweep->kernel));
-  set_product_args(e, e->v, element(e, weights, first_output), e->m);
-  call_product(e);
+  transform_windows(e, first, count);
+  multiply_weights(e, first_output);
   IrbLoop out = irb_loop_begin(&e->irb, number(e, 0), count, "tile");
   finish_tile(e, position_of(e, plus(e, first, out.variable)), out.variable, first_output);
   irb_loop_end(&e->irb, &out, 1);
@@ -311,6 +333,102 @@ static void emit_sums(Emit *e, LLVMValueRef begin, LLVMValueRef end) {
   LLVMValueRef blocks = over(e, plus(e, total, number(e, e->code->block - 1)), e->code->block);
   IrbLoop loop = irb_loop_begin(&e->irb, begin, end, "item");
   sums_item(e, loop.variable, total, blocks);
+  irb_loop_end(&e->irb, &loop, 1);
+}
+
+// ---- the sums, with others carried ----------------------------------------------------------------------------------
+
+// A row of tiles: four image rows [columns][4][4][outputs] in the thread's memory, and where its pixels belong.
+typedef struct Strip {
+  LLVMValueRef image, row;  // of the first pixel
+  LLVMValueRef first_output, chunk;
+} Strip;
+
+// Where the chunk's value of sum k is for the outputs from `output` on.
+static LLVMValueRef sum_address(const Emit *e, int k, LLVMValueRef chunk, LLVMValueRef output) {
+  return element(e, follow_base(e->follow, e->code->sums[k].slot), plus(e, times(e, chunk, e->w->outputs), output));
+}
+
+static void clear_sums(Emit *e, LLVMValueRef at, int live, void *state) {
+  const Strip *strip = state;
+  for (int k = 0; k < e->code->n_sums; k++) {
+    LLVMValueRef to = sum_address(e, k, strip->chunk, plus(e, strip->first_output, at));
+    store(e, LLVMConstNull(vector_type(e)), to, live);
+  }
+}
+
+// Pixel i, j of the strip: what follows, and the accumulators of the sums.
+static void strip_pixel(Emit *e, const Strip *strip, LLVMValueRef i, LLVMValueRef j, LLVMValueRef at, int live,
+                        LLVMValueRef *acc) {
+  LLVMValueRef tile = over(e, j, WINOGRAD_TILE), column = rest(e, j, WINOGRAD_TILE);
+  LLVMValueRef place = plus(e, times(e, plus(e, times(e, tile, WINOGRAD_TILE), i), WINOGRAD_TILE), column);
+  LLVMValueRef from = element(e, e->s, plus(e, times(e, place, e->code->m_stride), at));
+  LLVMValueRef index[4] = {strip->image, plus(e, strip->row, i), j, plus(e, strip->first_output, at)};
+  follow_store_sums(e->follow, e->irb.b, index, load(e, from, e->lanes), e->lanes, live, acc);
+}
+
+static void finish_strip(Emit *e, LLVMValueRef at, int live, void *state) {
+  const Strip *strip = state;
+  int n = e->code->n_sums;
+  LLVMValueRef address[SWEEP_SUMS_MOST], outer[SWEEP_SUMS_MOST], inner[SWEEP_SUMS_MOST], acc[SWEEP_SUMS_MOST];
+  for (int k = 0; k < n; k++) address[k] = sum_address(e, k, strip->chunk, plus(e, strip->first_output, at));
+  for (int k = 0; k < n; k++) acc[k] = load(e, address[k], live);
+  LLVMValueRef left = LLVMBuildNSWSub(e->irb.b, number(e, e->w->height), strip->row, "");
+  IrbLoop row = irb_loop_begin(&e->irb, number(e, 0), smaller(e, left, number(e, WINOGRAD_TILE)), "row");
+  for (int k = 0; k < n; k++) outer[k] = irb_loop_carried(&e->irb, &row, acc[k]);
+  IrbLoop column = irb_loop_begin(&e->irb, number(e, 0), number(e, e->w->width), "column");
+  for (int k = 0; k < n; k++) acc[k] = inner[k] = irb_loop_carried(&e->irb, &column, outer[k]);
+  strip_pixel(e, strip, row.variable, column.variable, at, live, acc);
+  for (int k = 0; k < n; k++) irb_loop_carry(&e->irb, inner[k], acc[k]);
+  irb_loop_end(&e->irb, &column, 1);
+  for (int k = 0; k < n; k++) irb_loop_carry(&e->irb, outer[k], inner[k]);
+  irb_loop_end(&e->irb, &row, 1);
+  for (int k = 0; k < n; k++) store(e, outer[k], address[k], live);
+}
+
+// Row number `row` of the block's tiles, which is row `in_all` of the batch's.
+static void finish_row(Emit *e, LLVMValueRef row, LLVMValueRef in_all, Strip strip) {
+  IrbLoop tile = irb_loop_begin(&e->irb, number(e, 0), number(e, e->code->columns), "tile");
+  LLVMValueRef in_block = plus(e, times(e, row, e->code->columns), tile.variable);
+  LLVMValueRef to = element(e, e->s, times(e, tile.variable, WINOGRAD_TILE * WINOGRAD_TILE * e->code->m_stride));
+  transform_back(e, in_block, to);
+  irb_loop_end(&e->irb, &tile, 1);
+  strip.image = over(e, in_all, e->code->rows);
+  strip.row = times(e, rest(e, in_all, e->code->rows), WINOGRAD_TILE);
+  for_wide_vectors(e, e->code->part_outputs, finish_strip, &strip);
+}
+
+static void carrying_block(Emit *e, LLVMValueRef first_row, LLVMValueRef left, const Strip *strip) {
+  const WinogradCode *code = e->code;
+  LLVMValueRef rows = smaller(e, left, number(e, code->block / code->columns));
+  LLVMValueRef first = times(e, first_row, code->columns);
+  transform_windows(e, first, times(e, rows, code->columns));
+  multiply_weights(e, strip->first_output);
+  IrbLoop row = irb_loop_begin(&e->irb, number(e, 0), rows, "strip");
+  finish_row(e, row.variable, plus(e, first_row, row.variable), *strip);
+  irb_loop_end(&e->irb, &row, 1);
+}
+
+static void carrying_item(Emit *e, LLVMValueRef item, LLVMValueRef chunks) {
+  const WinogradCode *code = e->code;
+  Strip strip = {.chunk = item, .first_output = number(e, 0)};
+  if (code->parts > 1) {
+    strip.chunk = LLVMBuildURem(e->irb.b, item, chunks, "chunk");
+    strip.first_output = times(e, LLVMBuildUDiv(e->irb.b, item, chunks, "part"), code->part_outputs);
+  }
+  for_vectors(e, code->part_outputs, clear_sums, &strip);
+  LLVMValueRef image = times(e, strip.chunk, code->chunk), left = LLVMBuildNSWSub(e->irb.b, e->batch, image, "");
+  LLVMValueRef rows = times(e, smaller(e, left, number(e, code->chunk)), code->rows);
+  IrbLoop block = irb_loop_begin(&e->irb, number(e, 0), rows, "block");
+  LLVMValueRef first_row = plus(e, times(e, image, code->rows), block.variable);
+  carrying_block(e, first_row, LLVMBuildNSWSub(e->irb.b, rows, block.variable, ""), &strip);
+  irb_loop_end(&e->irb, &block, code->block / code->columns);
+}
+
+static void emit_carrying(Emit *e, LLVMValueRef begin, LLVMValueRef end) {
+  LLVMValueRef chunks = over(e, plus(e, e->batch, number(e, e->code->chunk - 1)), e->code->chunk);
+  IrbLoop loop = irb_loop_begin(&e->irb, begin, end, "item");
+  carrying_item(e, loop.variable, chunks);
   irb_loop_end(&e->irb, &loop, 1);
 }
 
@@ -370,7 +488,7 @@ static void store_filter(Emit *e, const Filter *f, LLVMValueRef at, int live, co
   for (int k = 0; k < WINOGRAD_FILTER * WINOGRAD_FILTER; k++) {
     LLVMValueRef index[4] = {number(e, k / WINOGRAD_FILTER), number(e, k % WINOGRAD_FILTER), f->channel, output};
     if (!f->chunk) {
-      follow_store(e->follow, e->irb.b, index, value[k], e->code->lanes, live);
+      follow_store(e->follow, e->irb.b, index, value[k], e->lanes, live);
       continue;
     }
     LLVMValueRef line = plus(e, times(e, f->chunk, 9), number(e, k));
@@ -459,7 +577,7 @@ static void open_local(Emit *e) {
 }
 
 void winograd_emit(Arena *arena, LLVMModuleRef module, const char *symbol, const WinogradCode *code) {
-  Emit e = {.arena = arena, .irb = irb_new(module), .code = code, .w = &code->shape};
+  Emit e = {.arena = arena, .irb = irb_new(module), .code = code, .w = &code->shape, .lanes = code->lanes};
   if (code->stage != WINOGRAD_WEIGHTS) e.product = emit_product(arena, module, symbol, code);
   e.function = shim_kernel_function(module, symbol);
   e.rt = LLVMGetParam(e.function, 1);
@@ -472,10 +590,12 @@ void winograd_emit(Arena *arena, LLVMModuleRef module, const char *symbol, const
   } else {
     open_local(&e);
     e.batch = batch_images(&e);
-    if (code->stage == WINOGRAD_SUMS)
-      emit_sums(&e, begin, end);
-    else
+    if (code->stage == WINOGRAD_GRADIENT)
       emit_gradient(&e, begin, end);
+    else if (code->n_sums)
+      emit_carrying(&e, begin, end);
+    else
+      emit_sums(&e, begin, end);
   }
   LLVMBuildRetVoid(e.irb.b);
   irb_free(&e.irb);

@@ -6,7 +6,8 @@
 //   to follow a group: all that it reads of it, it reads at the point, and all else it needs can run before the group;
 //   for a padded or transposed copy: to be stored by the group that computes what it copies;
 //   to run beside: in a group without root over the same shape that reads one of its inputs at the same point;
-// and opens a group where none takes it.
+// and opens a group where none takes it. A sum over the points of such a group, a group of its own, looks for one that
+// adds up its chunks on its way (plan.h): the group that computes what it sums, or one that reads it anyway.
 //
 // That all else can run before is known by keys alone: a group whose key is smaller cannot depend on this one. A group
 // with a greater key that depends on nothing later is moved to the front of it, by lowering its key (and, a few steps
@@ -81,7 +82,7 @@ static void reach_operands(Fuse *f, Reach *r, NodeId id, bool at_point) {
 static int new_group(Fuse *f, NodeId root, NodeId space, const char *why) {
   f->groups = arena_grow(f->arena, f->groups, f->n_groups, &f->groups_capacity, sizeof *f->groups);
   Group *group = &f->groups[f->n_groups];
-  *group = (Group){.root = root, .space = space, .key = (double)(f->n_groups + 1), .why_alone = why};
+  *group = (Group){.root = root, .space = space, .key = (double)(f->n_groups + 1), .carrier = -1, .why_alone = why};
   group->takes_more = !f->options->no_fuse && (root == NODE_NONE || graph_node(f->g, root)->op == OP_index);
   return (int)f->n_groups++;
 }
@@ -211,6 +212,88 @@ static bool place_moved(Fuse *f, NodeId id) {
   return true;
 }
 
+// ---- sums that others carry -----------------------------------------------------------------------------------------
+
+// More than one chunk at the plan's symbol values.
+static bool has_chunks(const Fuse *f, const Node *sum) {
+  const IndexDef *def = sum->index;
+  return dim_value(def->extent[def->n_out], f->symbol_values) > def->order.chunk;
+}
+
+static void reach_sum(Fuse *f, Reach *r, const Node *sum) {
+  r->work++;
+  for (int k = 0; k < sum->n_in; k++) reach_value(f, r, sum->in[k], kernel_sum_reads_point(sum, k));
+}
+
+static bool has_points_of(const Node *sum, const Shape *shape) {
+  const IndexDef *def = sum->index;
+  if (shape->rank != def->n_red + 1 || !dim_equal(shape->dim[def->n_red], def->extent[0])) return false;
+  for (int d = 0; d < def->n_red; d++)
+    if (!dim_equal(shape->dim[d], def->extent[1 + d])) return false;
+  return true;
+}
+
+// A group without root over the points, a convolution in transformed tiles, or another sum over the same points.
+static bool goes_over_points(const Fuse *f, const Group *group, const Node *sum) {
+  const Node *root = group->root == NODE_NONE ? NULL : graph_node(f->g, group->root);
+  if (!root || (f->nodes[group->root].contract && root->index->order.winograd && root->index->order.chunk == 0))
+    return has_points_of(sum, &graph_node(f->g, group->space)->shape);
+  if (group->carrier >= 0 || f->nodes[group->root].contract || root->op != OP_index || !kernel_may_carry(root))
+    return false;
+  const IndexDef *a = root->index, *b = sum->index;
+  bool same = a->n_red == b->n_red && a->order.chunk == b->order.chunk;
+  for (int k = 0; same && k < 1 + a->n_red; k++) same = dim_equal(a->extent[k], b->extent[k]);
+  return same;
+}
+
+static bool may_carry(Fuse *f, int number, const Reach *r, const Node *sum) {
+  const Group *group = &f->groups[number];
+  int others = group->root != NODE_NONE && !f->nodes[group->root].contract;  // its own sum
+  return group->takes_more && group->n_sums + others < KERNEL_SUMS_MOST && group->work + r->work <= MAX_WORK &&
+         goes_over_points(f, group, sum) && others_run_before(f, r, number);
+}
+
+static int carrier_for(Fuse *f, const Reach *r, const Node *sum) {
+  double below = INFINITY;
+  for (int tries = 0; tries < MAX_TRIES; tries++) {
+    int k = latest(f, r, below);
+    if (k < 0) break;
+    int number = r->items[k].group;
+    below = f->groups[number].key;
+    if (r->items[k].at_point && may_carry(f, number, r, sum)) return number;
+  }
+  for (size_t k = 0; k < r->n_leaves; k++) {
+    const int beside[] = {f->nodes[r->leaves[k]].summer, f->nodes[r->leaves[k]].reader};
+    for (int b = 0; b < 2; b++)
+      if (beside[b] >= 0 && !reaches(r, beside[b]) && may_carry(f, beside[b], r, sum)) return beside[b];
+  }
+  return -1;
+}
+
+// The sum `id`, root of the new group `number`, handed to a carrier. False where none takes it.
+static bool place_sum(Fuse *f, int number, NodeId id) {
+  const Node *sum = graph_node(f->g, id);
+  if (f->options->no_fuse || sum->op != OP_index || !kernel_may_carry(sum) || !has_chunks(f, sum)) return false;
+  Reach r = {0};
+  f->mark++;
+  reach_sum(f, &r, sum);
+  int carrier = carrier_for(f, &r, sum);
+  if (carrier < 0) {
+    for (size_t k = 0; k < r.n_leaves; k++) f->nodes[r.leaves[k]].summer = number;
+    return false;
+  }
+  Group *group = &f->groups[carrier];
+  group->sums[group->n_sums++] = number;
+  group->work += r.work;
+  for (size_t k = 0; k < r.n; k++)
+    if (r.items[k].group != carrier) add_before(f, group, r.items[k].group);
+  f->groups[number].carrier = carrier;
+  Reach only = {0};
+  reach_group(f, &only, carrier, true);
+  put(f, number, id, &only);
+  return true;
+}
+
 static void place(Fuse *f, NodeId id) {
   const Node *node = graph_node(f->g, id);
   bool root = fuse_is_root(node);
@@ -227,6 +310,7 @@ static void place(Fuse *f, NodeId id) {
     const char *why = root ? "a reduction or a move of rows has a kernel of its own" : why_not(f, &r, &node->shape);
     group = new_group(f, root ? id : NODE_NONE, id, why);
   }
+  if (root && place_sum(f, group, id)) return;
   put(f, group, id, &r);
 }
 

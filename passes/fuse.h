@@ -23,6 +23,7 @@ typedef struct FuseNode {
   double elements;   // at the plan's symbol values
   const char *must;  // why it has to be in memory, or NULL
   int reader;        // the latest rootless group that reads it at its point, or -1
+  int summer;        // the latest group that sums over its points, or -1
   int seen[2];       // marks of walks: elsewhere, at the point
 } FuseNode;
 
@@ -34,7 +35,9 @@ typedef struct Group {
   size_t n_homes, homes_capacity;
   int *before;  // groups that must run first
   size_t n_before, before_capacity;
-  int work;  // nodes evaluated inside, roughly
+  int work;                            // nodes evaluated inside, roughly
+  int sums[KERNEL_SUMS_MOST], n_sums;  // groups whose root's chunks this one adds up on its way
+  int carrier;                         // the group that does it for this one's root, or -1
   const char *why_alone;
 } Group;
 

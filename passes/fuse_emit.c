@@ -26,6 +26,7 @@ static void id_sort(IdList *list) {
 
 typedef struct Contents {
   int group;
+  NodeId given;  // a root that another group sums: what it reads is not asked for here
   IdList nodes, inputs;
 } Contents;
 
@@ -34,6 +35,7 @@ static void collect(Fuse *f, Contents *c, NodeId id);
 static void collect_node(Fuse *f, Contents *c, NodeId id) {
   const Node *node = graph_node(f->g, id);
   id_push(f->arena, &c->nodes, id);
+  if (id == c->given) return;
   for (int k = 0; k < node->n_in; k++) collect(f, c, node->in[k]);
 }
 
@@ -51,9 +53,13 @@ static void collect(Fuse *f, Contents *c, NodeId id) {
 
 static Contents contents_of(Fuse *f, int number) {
   const Group *group = &f->groups[number];
-  Contents c = {.group = number};
+  Contents c = {.group = number, .given = group->carrier >= 0 ? group->root : NODE_NONE};
   f->mark++;
   for (size_t k = 0; k < group->n_homes; k++) collect(f, &c, group->homes[k]);
+  for (int s = 0; s < group->n_sums; s++) {
+    const Node *sum = graph_node(f->g, f->groups[group->sums[s]].root);
+    for (int k = 0; k < sum->n_in; k++) collect(f, &c, sum->in[k]);
+  }
   id_sort(&c.nodes);
   id_sort(&c.inputs);
   return c;
@@ -96,6 +102,20 @@ static Ranked *rank_groups(Fuse *f) {
   return ranked;
 }
 
+// Groups' numbers become kernels'.
+static void set_sums(Fuse *f, const Ranked *ranked, Plan *plan) {
+  int *number = arena_array(f->arena, f->n_groups, sizeof *number);
+  for (size_t k = 0; k < f->n_groups; k++) number[ranked[k].group] = (int)k;
+  for (size_t k = 0; k < f->n_groups; k++) {
+    const Group *group = &f->groups[ranked[k].group];
+    Kernel *kernel = &plan->kernels[k];
+    kernel->carrier = group->carrier >= 0 ? number[group->carrier] : -1;
+    kernel->n_sums = group->n_sums;
+    kernel->sums = arena_array(f->arena, KERNEL_SUMS_MOST, sizeof *kernel->sums);
+    for (int s = 0; s < group->n_sums; s++) kernel->sums[s] = number[group->sums[s]];
+  }
+}
+
 void fuse_emit(Fuse *f, Plan *plan) {
   const Ranked *ranked = rank_groups(f);
   plan->n_kernels = (int)f->n_groups;
@@ -104,6 +124,7 @@ void fuse_emit(Fuse *f, Plan *plan) {
     Contents c = contents_of(f, ranked[k].group);
     plan->kernels[k] = kernel_of(f, &f->groups[ranked[k].group], &c);
   }
+  set_sums(f, ranked, plan);
   for (size_t k = 0; k < f->g->n_outputs; k++) f->nodes[f->nodes[f->g->outputs[k].value].base].stored = true;
   for (size_t k = 0; k < f->n_groups; k++) set_outputs(f, &f->groups[ranked[k].group], &plan->kernels[k]);
 }

@@ -94,7 +94,7 @@ static void describe_nodes(Fuse *f) {
   for (NodeId id = 0; (size_t)id < f->g->n_nodes; id++) {
     const Node *node = graph_node(f->g, id);
     FuseNode *n = &f->nodes[id];
-    n->group = n->reader = -1;
+    n->group = n->reader = n->summer = -1;
     n->base = op_info(node->op)->class == OPC_VIEW ? f->nodes[node->in[0]].base : id;
     n->elements = shape_points(&node->shape, f->symbol_values);
     n->contract = n->seat == SEAT_HOME && product_fits(f->g, node);

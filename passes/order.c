@@ -7,9 +7,11 @@
 // elements; a symbol counts as 32 in R.
 //
 //   chunk  0, unless E is constant and at most 2^18 and the first reduced index is in no division. Then c = the least
-//          power of two, at least 8, with c * R >= 512; chunk = c where F is a symbol's or at least 2c, else 0.
+//          power of two with c * R >= 512, and at least 8 where the node fits the micro-kernel (product.h); chunk = c
+//          where F is a symbol's or at least 2c, else 0.
 //          Few results and a long sum: weight and bias gradients, batch statistics, losses. The chunks can be summed by
-//          different threads, and a chunk of 8 images stays in the cache while all results are added to.
+//          different threads. A chunk of 8 images stays in the cache while all results of a weight gradient are added
+//          to; what is summed over the points of a kernel on its way (fuse.h) is cut into an image or a few.
 //   lanes  1 where the node fits the micro-kernel (product.h): its vector runs along the result's last index.
 //          Else 16 where the innermost reduced index has a symbolic extent or one of 8 or more, some read has stride 1
 //          along it, and none has stride 1 along the last output index of an extent other than 1. Row sums, full sums.
@@ -21,7 +23,7 @@
 
 enum {
   ORDER_MAX_RESULTS = 1 << 18,  // elements of chunked results
-  ORDER_MIN_CHUNK = 8,          // values of the first reduced index
+  ORDER_MIN_CHUNK = 8,          // values of the first reduced index, of a product-sum
   ORDER_MIN_POINTS = 512,       // points of a chunk
   ORDER_LANES = 16,
   ORDER_MIN_LANE_EXTENT = 8
@@ -45,12 +47,12 @@ static double other_points(const IndexDef *def) {
   return points;
 }
 
-static int64_t chunk_of(const Node *node) {
+static int64_t chunk_of(const Graph *g, const Node *node) {
   const IndexDef *def = node->index;
   Dim elements, first = def->extent[def->n_out];
   if (!shape_elements(&node->shape, &elements) || !dim_is_const(elements)) return 0;
   if (elements.scale > ORDER_MAX_RESULTS || is_divided(node, def->n_out)) return 0;
-  int64_t chunk = ORDER_MIN_CHUNK;
+  int64_t chunk = product_fits(g, node) ? ORDER_MIN_CHUNK : 1;
   double others = other_points(def);
   while ((double)chunk * others < ORDER_MIN_POINTS && chunk < ORDER_MIN_POINTS) chunk *= 2;
   return !dim_is_const(first) || first.scale >= 2 * chunk ? chunk : 0;
@@ -89,7 +91,7 @@ Graph *pass_order(PassContext *ctx, const Graph *g) {
     const Node *node = graph_node(g, id);
     map[id] = build_copy(&b, g, id, map);
     if (node->op != OP_index || node->index->combine != COMBINE_SUM || node->type != DT_F32) continue;
-    graph_node(b.graph, map[id])->index->order = (Order){.chunk = chunk_of(node), .lanes = lanes_of(g, node)};
+    graph_node(b.graph, map[id])->index->order = (Order){.chunk = chunk_of(g, node), .lanes = lanes_of(g, node)};
   }
   for (size_t k = 0; k < g->n_outputs; k++)
     graph_output(b.graph, g->outputs[k].kind, g->outputs[k].name, map[g->outputs[k].value]);

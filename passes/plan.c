@@ -158,6 +158,12 @@ static bool set_scratch(Planner *p, Kernel *kernel) {
 
 // ---- the arena ------------------------------------------------------------------------------------------------------
 
+void plan_scratch_life(const Plan *plan, int k, int *first, int *last) {
+  const Kernel *kernel = &plan->kernels[k];
+  *first = kernel->scratch_once ? 0 : kernel->carrier >= 0 ? kernel->carrier : k;
+  *last = kernel->scratch_once ? plan->n_kernels : k;
+}
+
 // Gathers what lives in the arena: first the places in order of their nodes, then the scratch in order of kernels.
 static size_t gather_blocks(const Plan *plan, Block *blocks) {
   size_t n = 0;
@@ -168,9 +174,11 @@ static size_t gather_blocks(const Plan *plan, Block *blocks) {
   }
   for (int k = 0; k < plan->n_kernels; k++) {
     const Kernel *kernel = &plan->kernels[k];
-    bool kept = kernel->scratch_once;
-    if (kernel->scratch_bytes)
-      blocks[n++] = (Block){.bytes = kernel->scratch_bytes, .first = kept ? 0 : k, .last = kept ? plan->n_kernels : k};
+    if (kernel->scratch_bytes) {
+      blocks[n] = (Block){.bytes = kernel->scratch_bytes};
+      plan_scratch_life(plan, k, &blocks[n].first, &blocks[n].last);
+      n++;
+    }
   }
   return n;
 }

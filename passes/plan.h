@@ -50,6 +50,10 @@ typedef enum KernelKind {
 //   transposed copy of a node at the point. It is stored through its map, the kernel also writes the zeros that no
 //   point reaches, and nothing in the kernel reads it.
 // - A view (reshape) stands among the inputs under its own id; what it shows is never computed in the same kernel.
+// - Sums: a kernel may carry sums [c | n, i, j] whose points [n, i, j, c] are its own: it adds up their chunks on its
+// way,
+//   in their order, into the scratch of the sums' kernels, which combine them. It then goes over its points chunk by
+//   chunk, and asks for what the sums' bodies read as it does for its own nodes, at the points or elsewhere.
 // - Inputs and outputs never overlap in memory, nor does the scratch.
 typedef struct Kernel {
   KernelKind kind;   // CONTRACT if and only if product_fits(root)
@@ -69,8 +73,19 @@ typedef struct Kernel {
   // In inference, where parameters and states stay as they are: what the kernel stores, or its scratch, follows from
   // them alone. It is computed once, and its places are nobody else's, ever.
   bool once, scratch_once;
+  int *sums;              // numbers of the kernels whose root this one adds up the chunks of
+  int n_sums;             // KERNEL_SUMS_MOST at most
+  int carrier;            // the kernel that adds up this one's chunks; -1: itself
   const char *why_alone;  // what stopped fusion with the neighbours, for `dlc explain`
 } Kernel;
+
+enum { KERNEL_SUMS_MOST = 4 };
+
+// Is `sum` a chunked sum [c | n, i, ..] in plain order over all elements of tensors of one shape [n, i, .., c], the
+// result's index the last? What some kernel over that shape can carry.
+bool kernel_may_carry(const Node *sum);
+// Is read k of such a sum at the point?
+bool kernel_sum_reads_point(const Node *sum, int k);
 
 // Is `output` a moved output of a kernel that computes `source` at the point? It is where output[i] = source[p] with
 // p[d] = i[axis[d]] + offset[d], every index of i used once, the last one last, and every p has its i: so source's

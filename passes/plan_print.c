@@ -66,7 +66,15 @@ static void print_kernel(const Plan *plan, int number, Text *out) {
   }
   add_values(plan, "reads", kernel->inputs, kernel->n_inputs, out);
   add_values(plan, "stores", kernel->outputs, kernel->n_outputs, out);
-  text_printf(out, "  alone    %s\n", kernel->why_alone);
+  for (int s = 0; s < kernel->n_sums; s++) {
+    text_printf(out, "  %-9s", s ? "" : "adds up");
+    add_op(plan->graph, plan->kernels[kernel->sums[s]].root, out);
+    text_printf(out, ", for kernel %d\n", kernel->sums[s]);
+  }
+  if (kernel->carrier >= 0)
+    text_printf(out, "  summed   by kernel %d, %s\n", kernel->carrier, plan->kernels[kernel->carrier].name);
+  else
+    text_printf(out, "  alone    %s\n", kernel->why_alone);
 }
 
 void plan_print_groups(const Plan *plan, Text *out) {
@@ -101,10 +109,12 @@ static void print_scratch(const Plan *plan, int number, Text *out) {
   const Kernel *kernel = &plan->kernels[number];
   if (kernel->scratch_bytes == 0) return;
   print_row("arena", kernel->scratch_offset, kernel->scratch_bytes, out);
-  if (kernel->scratch_once)
-    text_printf(out, "%4d to end   ", 0);
+  int first, last;
+  plan_scratch_life(plan, number, &first, &last);
+  if (last == plan->n_kernels)
+    text_printf(out, "%4d to end   ", first);
   else
-    text_printf(out, "%4d to %-4d  ", number, number);
+    text_printf(out, "%4d to %-4d  ", first, last);
   const IndexDef *def = graph_node(plan->graph, kernel->root)->index;
   text_printf(out, "%s of %s\n", def->order.winograd && !def->order.chunk ? "transformed weights" : "chunks",
               kernel->name);

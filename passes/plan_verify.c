@@ -67,6 +67,7 @@ static bool check_node(Check *c, int k, NodeId id) {
   if (op_info(node->op)->class == OPC_VIEW || is_source(c->g, id))
     return BREACH(c, "kernel %d computes %%%d, which needs no computing", k, id);
   if (fuse_is_root(node) && id != kernel->root) return BREACH(c, "kernel %d has a second root, %%%d", k, id);
+  if (id == kernel->root && kernel->carrier >= 0) return check_behind(c, k, id);  // another kernel reads for it
   for (int j = 0; j < node->n_in; j++) {
     bool computed = c->inside[node->in[j]] == 2 * k + 1, read = c->inside[node->in[j]] == 2 * k + 2;
     if (!computed && !read) return BREACH(c, "kernel %d: %%%d asks for %%%d, which it has not", k, id, node->in[j]);
@@ -103,7 +104,7 @@ static bool is_moved(const Check *c, const Kernel *kernel, NodeId id) {
 
 static bool check_outputs(Check *c, int k) {
   const Kernel *kernel = &c->plan->kernels[k];
-  if (kernel->n_outputs == 0) return BREACH(c, "kernel %d stores nothing", k);
+  if (kernel->n_outputs + kernel->n_sums == 0) return BREACH(c, "kernel %d stores nothing", k);
   for (int j = 0; j < kernel->n_outputs; j++) {
     NodeId id = kernel->outputs[j];
     const Place *place = &c->plan->place[id];
@@ -117,6 +118,25 @@ static bool check_outputs(Check *c, int k) {
       return BREACH(c, "%%%d's place begins at another kernel", id);
     bool same = shape_equal(&graph_node(c->g, id)->shape, &graph_node(c->g, kernel->space)->shape);
     if (!same && !is_moved(c, kernel, id)) return BREACH(c, "kernel %d stores %%%d, which has another shape", k, id);
+  }
+  return true;
+}
+
+// The sums of kernel k are roots of later kernels with scratch, carried by it alone, and it has what they read.
+static bool check_sums(Check *c, int k) {
+  const Kernel *kernel = &c->plan->kernels[k];
+  if (kernel->carrier >= k) return BREACH(c, "kernel %d is summed by a later one", k);
+  for (int s = 0; s < kernel->n_sums; s++) {
+    int number = kernel->sums[s];
+    if (number <= k || number >= c->plan->n_kernels || c->plan->kernels[number].carrier != k)
+      return BREACH(c, "kernel %d does not carry kernel %d's sum", k, number);
+    const Kernel *summing = &c->plan->kernels[number];
+    const Node *sum = graph_node(c->g, summing->root);
+    if (!kernel_may_carry(sum) || !summing->scratch_bytes) return BREACH(c, "kernel %d cannot be carried", number);
+    for (int j = 0; j < sum->n_in; j++)
+      if (c->inside[sum->in[j]] != 2 * k + 1 && c->inside[sum->in[j]] != 2 * k + 2 &&
+          graph_node(c->g, sum->in[j])->op != OP_const)
+        return BREACH(c, "kernel %d: the sum %%%d asks for %%%d, which it has not", k, summing->root, sum->in[j]);
   }
   return true;
 }
@@ -154,10 +174,11 @@ static size_t gather_pieces(const Plan *plan, Piece *pieces) {
   }
   for (int k = 0; k < plan->n_kernels; k++) {
     const Kernel *kernel = &plan->kernels[k];
-    bool kept = kernel->scratch_once;
+    int first, last;
+    plan_scratch_life(plan, k, &first, &last);
     if (kernel->scratch_bytes)
-      pieces[n++] = (Piece){kernel->scratch_offset, kernel->scratch_offset + kernel->scratch_bytes, kept ? 0 : k,
-                            kept ? plan->n_kernels : k, NODE_NONE};
+      pieces[n++] =
+          (Piece){kernel->scratch_offset, kernel->scratch_offset + kernel->scratch_bytes, first, last, NODE_NONE};
   }
   if (n) qsort(pieces, n, sizeof *pieces, compare_pieces);
   return n;
@@ -202,6 +223,6 @@ bool plan_verify(const Plan *plan, Text *why) {
   c.behind = arena_array(why->arena, c.g->n_nodes, sizeof *c.behind);
   for (size_t k = 0; k < c.g->n_nodes; k++) c.stored_by[k] = -1;
   for (int k = 0; k < plan->n_kernels; k++)
-    if (!check_inputs(&c, k) || !check_nodes(&c, k) || !check_outputs(&c, k)) return false;
+    if (!check_inputs(&c, k) || !check_nodes(&c, k) || !check_outputs(&c, k) || !check_sums(&c, k)) return false;
   return check_results(&c) && check_overlaps(&c);
 }
