@@ -152,8 +152,7 @@ static void place_local(WinogradCode *code) {
   code->m_at = code->v_at + points * block * code->v_stride + 16;
   code->s_at = code->m_at + points * block * code->m_stride + 16;
   int64_t tiles = code->n_sums ? code->columns : 1;
-  int64_t sums =
-      w->gradient ? points * w->channels * code->part_outputs : tiles * WINOGRAD_TILE * WINOGRAD_TILE * code->m_stride;
+  int64_t sums = w->gradient ? points * w->channels * code->part_outputs : tiles * w->tile * w->tile * code->m_stride;
   code->edge_at = code->s_at + round_up(sums, 16) + 16;
   int64_t widest = code->v_stride > code->m_stride ? code->v_stride : code->m_stride;
   code->local_bytes = round_up((code->edge_at + points * widest) * (int64_t)sizeof(float), 64);
@@ -172,8 +171,8 @@ static WinogradCode new_code(const Sweep *sweep, const Winograd *w, const Target
                        .root = graph_node(sweep->plan->graph, sweep->kernel->root),
                        .shape = *w,
                        .lanes = vector_lanes(target, w->outputs)};
-  code.rows = (w->height + WINOGRAD_TILE - 1) / WINOGRAD_TILE;
-  code.columns = (w->width + WINOGRAD_TILE - 1) / WINOGRAD_TILE;
+  code.rows = (w->height + w->tile - 1) / w->tile;
+  code.columns = (w->width + w->tile - 1) / w->tile;
   return code;
 }
 
@@ -221,7 +220,8 @@ const char *winograd_key(Arena *arena, const WinogradCode *code) {
   text_printf(&out, "winograd %d, %d %d lanes, tile %d %d %d, block %lld, parts %lld: ", code->stage, code->lanes,
               code->wide, code->tile.rows, code->tile.vectors, code->tile.lanes, (long long)code->block,
               (long long)code->parts);
-  const int64_t numbers[] = {w->height,
+  const int64_t numbers[] = {w->filter,
+                             w->height,
                              w->width,
                              w->channels,
                              w->outputs,

@@ -9,7 +9,7 @@
 //   transform back, tile by tile, and go on with what follows a sum
 //
 // where the kernel carries sums over its points (plan.h) a chunk of images, in blocks of whole rows of tiles: such a
-// row is transformed back as a strip of four image rows, which the sums go over pixel by pixel; of a gradient a chunk
+// row is transformed back as a strip of image rows, which the sums go over pixel by pixel; of a gradient a chunk
 // of images and a part of the outputs:
 //
 //   for each block of tiles: transform windows V[36][tiles][c] and tiles Z[36][tiles][o]; S[36][c][o] += V' * Z

@@ -19,6 +19,7 @@ typedef struct Emit {
   Irb irb;
   const WinogradCode *code;
   const Winograd *w;
+  const WinogradTransforms *math;
   Follow *follow;
   LLVMValueRef function, rt, batch;
   LLVMValueRef v, m, s, edge;            // in the thread's memory
@@ -125,7 +126,7 @@ static void transform(Emit *e, int64_t channels, const Transform *t) {
 
 // ---- windows --------------------------------------------------------------------------------------------------------
 
-// A square of a tensor [n, rows, columns, channels]: of `side` elements from first + 4 * tile on, zeros outside the
+// A square of a tensor [n, rows, columns, channels]: of `side` elements from first + a tile on, zeros outside the
 // limits.
 typedef struct Square {
   LLVMValueRef base;
@@ -145,13 +146,13 @@ static Position position_of(const Emit *e, LLVMValueRef tile) {
 }
 
 static bool sticks_out(const Emit *e, const Square *q) {
-  return WINOGRAD_TILE * (e->code->rows - 1) + q->first_row + q->side > q->limit_row ||
-         WINOGRAD_TILE * (e->code->columns - 1) + q->first_column + q->side > q->limit_column;
+  return e->w->tile * (e->code->rows - 1) + q->first_row + q->side > q->limit_row ||
+         e->w->tile * (e->code->columns - 1) + q->first_column + q->side > q->limit_column;
 }
 
 static LLVMValueRef square_address(const Emit *e, const Square *q, Position p) {
-  LLVMValueRef row = plus(e, times(e, p.row, WINOGRAD_TILE), number(e, q->first_row));
-  LLVMValueRef column = plus(e, times(e, p.column, WINOGRAD_TILE), number(e, q->first_column));
+  LLVMValueRef row = plus(e, times(e, p.row, e->w->tile), number(e, q->first_row));
+  LLVMValueRef column = plus(e, times(e, p.column, e->w->tile), number(e, q->first_column));
   LLVMValueRef line = plus(e, times(e, p.image, q->rows), row);
   return element(e, q->base, times(e, plus(e, times(e, line, q->columns), column), q->channels));
 }
@@ -171,9 +172,9 @@ static void copy_square(Emit *e, const Square *q, Position p, LLVMValueRef addre
   Copy zeros = {NULL, e->edge};
   for_vectors(e, (int64_t)q->side * q->side * q->channels, copy_vector, &zeros);
   LLVMValueRef rows =
-      LLVMBuildNSWSub(e->irb.b, number(e, q->limit_row - q->first_row), times(e, p.row, WINOGRAD_TILE), "");
+      LLVMBuildNSWSub(e->irb.b, number(e, q->limit_row - q->first_row), times(e, p.row, e->w->tile), "");
   LLVMValueRef columns =
-      LLVMBuildNSWSub(e->irb.b, number(e, q->limit_column - q->first_column), times(e, p.column, WINOGRAD_TILE), "");
+      LLVMBuildNSWSub(e->irb.b, number(e, q->limit_column - q->first_column), times(e, p.column, e->w->tile), "");
   IrbLoop row = irb_loop_begin(&e->irb, number(e, 0), smaller(e, rows, number(e, q->side)), "row");
   IrbLoop column = irb_loop_begin(&e->irb, number(e, 0), smaller(e, columns, number(e, q->side)), "column");
   LLVMValueRef from = plus(e, times(e, row.variable, q->columns), column.variable);
@@ -189,8 +190,8 @@ static void find_square(Emit *e, const Square *q, Position p, Transform *t) {
   LLVMValueRef address = square_address(e, q, p), in_place = number(e, q->columns * q->channels);
   t->in = address, t->in_row = in_place, t->in_column = q->channels;
   if (!sticks_out(e, q)) return;
-  int64_t last_row = (q->limit_row - q->first_row - q->side) / WINOGRAD_TILE;
-  int64_t last_column = (q->limit_column - q->first_column - q->side) / WINOGRAD_TILE;
+  int64_t last_row = (q->limit_row - q->first_row - q->side) / e->w->tile;
+  int64_t last_column = (q->limit_column - q->first_column - q->side) / e->w->tile;
   if (q->limit_row - q->first_row < q->side) last_row = -1;
   if (q->limit_column - q->first_column < q->side) last_column = -1;
   LLVMValueRef inside = LLVMBuildAnd(e->irb.b, LLVMBuildICmp(e->irb.b, LLVMIntSLE, p.row, number(e, last_row), ""),
@@ -262,9 +263,9 @@ static void store_sum(Emit *e, LLVMValueRef at, int live, void *state) {
   follow_store(e->follow, e->irb.b, index, value, e->lanes, live);
 }
 
-// The results of the block's tile number t, as [4][4][outputs] from `to` on.
+// The results of the block's tile number t, as [tile][tile][outputs] from `to` on.
 static void transform_back(Emit *e, LLVMValueRef t, LLVMValueRef to) {
-  Transform back = {.math = winograd_result, .from = WINOGRAD_WINDOW, .to = WINOGRAD_TILE};
+  Transform back = {.math = e->math->result, .from = WINOGRAD_WINDOW, .to = e->w->tile};
   back.in = element(e, e->m, times(e, t, e->code->m_stride));
   back.in_column = e->code->block * e->code->m_stride;
   back.in_row = number(e, WINOGRAD_WINDOW * back.in_column);
@@ -276,12 +277,13 @@ static void transform_back(Emit *e, LLVMValueRef t, LLVMValueRef to) {
 // The tile's results, by way of the thread's memory, to what follows.
 static void finish_tile(Emit *e, Position p, LLVMValueRef t, LLVMValueRef first_output) {
   transform_back(e, t, e->s);
-  LLVMValueRef row0 = times(e, p.row, WINOGRAD_TILE), column0 = times(e, p.column, WINOGRAD_TILE), side = number(e, 4);
+  LLVMValueRef row0 = times(e, p.row, e->w->tile), column0 = times(e, p.column, e->w->tile),
+               side = number(e, e->w->tile);
   LLVMValueRef rows = smaller(e, side, LLVMBuildNSWSub(e->irb.b, number(e, e->w->height), row0, ""));
   LLVMValueRef columns = smaller(e, side, LLVMBuildNSWSub(e->irb.b, number(e, e->w->width), column0, ""));
   IrbLoop row = irb_loop_begin(&e->irb, number(e, 0), rows, "row");
   IrbLoop column = irb_loop_begin(&e->irb, number(e, 0), columns, "column");
-  LLVMValueRef place = plus(e, times(e, row.variable, WINOGRAD_TILE), column.variable);
+  LLVMValueRef place = plus(e, times(e, row.variable, e->w->tile), column.variable);
   Pixel pixel = {{p.image, plus(e, row0, row.variable), plus(e, column0, column.variable), first_output},
                  element(e, e->s, times(e, place, e->code->m_stride))};
   for_wide_vectors(e, e->code->part_outputs, store_sum, &pixel);
@@ -338,7 +340,7 @@ static void emit_sums(Emit *e, LLVMValueRef begin, LLVMValueRef end) {
 
 // ---- the sums, with others carried ----------------------------------------------------------------------------------
 
-// A row of tiles: four image rows [columns][4][4][outputs] in the thread's memory, and where its pixels belong.
+// A row of tiles: image rows [columns][tile][tile][outputs] in the thread's memory, and where its pixels belong.
 typedef struct Strip {
   LLVMValueRef image, row;  // of the first pixel
   LLVMValueRef first_output, chunk;
@@ -360,8 +362,8 @@ static void clear_sums(Emit *e, LLVMValueRef at, int live, void *state) {
 // Pixel i, j of the strip: what follows, and the accumulators of the sums.
 static void strip_pixel(Emit *e, const Strip *strip, LLVMValueRef i, LLVMValueRef j, LLVMValueRef at, int live,
                         LLVMValueRef *acc) {
-  LLVMValueRef tile = over(e, j, WINOGRAD_TILE), column = rest(e, j, WINOGRAD_TILE);
-  LLVMValueRef place = plus(e, times(e, plus(e, times(e, tile, WINOGRAD_TILE), i), WINOGRAD_TILE), column);
+  LLVMValueRef tile = over(e, j, e->w->tile), column = rest(e, j, e->w->tile);
+  LLVMValueRef place = plus(e, times(e, plus(e, times(e, tile, e->w->tile), i), e->w->tile), column);
   LLVMValueRef from = element(e, e->s, plus(e, times(e, place, e->code->m_stride), at));
   LLVMValueRef index[4] = {strip->image, plus(e, strip->row, i), j, plus(e, strip->first_output, at)};
   follow_store_sums(e->follow, e->irb.b, index, load(e, from, e->lanes), e->lanes, live, acc);
@@ -374,7 +376,7 @@ static void finish_strip(Emit *e, LLVMValueRef at, int live, void *state) {
   for (int k = 0; k < n; k++) address[k] = sum_address(e, k, strip->chunk, plus(e, strip->first_output, at));
   for (int k = 0; k < n; k++) acc[k] = load(e, address[k], live);
   LLVMValueRef left = LLVMBuildNSWSub(e->irb.b, number(e, e->w->height), strip->row, "");
-  IrbLoop row = irb_loop_begin(&e->irb, number(e, 0), smaller(e, left, number(e, WINOGRAD_TILE)), "row");
+  IrbLoop row = irb_loop_begin(&e->irb, number(e, 0), smaller(e, left, number(e, e->w->tile)), "row");
   for (int k = 0; k < n; k++) outer[k] = irb_loop_carried(&e->irb, &row, acc[k]);
   IrbLoop column = irb_loop_begin(&e->irb, number(e, 0), number(e, e->w->width), "column");
   for (int k = 0; k < n; k++) acc[k] = inner[k] = irb_loop_carried(&e->irb, &column, outer[k]);
@@ -390,11 +392,11 @@ static void finish_strip(Emit *e, LLVMValueRef at, int live, void *state) {
 static void finish_row(Emit *e, LLVMValueRef row, LLVMValueRef in_all, Strip strip) {
   IrbLoop tile = irb_loop_begin(&e->irb, number(e, 0), number(e, e->code->columns), "tile");
   LLVMValueRef in_block = plus(e, times(e, row, e->code->columns), tile.variable);
-  LLVMValueRef to = element(e, e->s, times(e, tile.variable, WINOGRAD_TILE * WINOGRAD_TILE * e->code->m_stride));
+  LLVMValueRef to = element(e, e->s, times(e, tile.variable, e->w->tile * e->w->tile * e->code->m_stride));
   transform_back(e, in_block, to);
   irb_loop_end(&e->irb, &tile, 1);
   strip.image = over(e, in_all, e->code->rows);
-  strip.row = times(e, rest(e, in_all, e->code->rows), WINOGRAD_TILE);
+  strip.row = times(e, rest(e, in_all, e->code->rows), e->w->tile);
   for_wide_vectors(e, e->code->part_outputs, finish_strip, &strip);
 }
 
@@ -441,11 +443,11 @@ static void emit_weights(Emit *e, LLVMValueRef begin, LLVMValueRef end) {
   LLVMValueRef to = follow_base(e->follow, lower_scratch_slot(kernel));
   IrbLoop loop = irb_loop_begin(&e->irb, begin, end, "c");
   LLVMValueRef line = times(e, loop.variable, w->outputs);
-  Transform t = {.math = winograd_filter, .from = WINOGRAD_FILTER, .to = WINOGRAD_WINDOW};
+  Transform t = {.math = e->math->filter, .from = w->filter, .to = WINOGRAD_WINDOW};
   t.turn_rows = w->turn_rows, t.turn_columns = w->turn_columns;
   t.in = element(e, from, line);
   t.in_column = w->channels * w->outputs;
-  t.in_row = number(e, WINOGRAD_FILTER * t.in_column);
+  t.in_row = number(e, w->filter * t.in_column);
   t.out = element(e, to, line);
   t.out_point = w->channels * w->outputs;
   transform(e, w->outputs, &t);
@@ -464,13 +466,13 @@ static Square result_square(const Emit *e) {
                   .first_column = w->other_first_column,
                   .limit_row = w->other_first_row + w->height,
                   .limit_column = w->other_first_column + w->width,
-                  .side = WINOGRAD_TILE};
+                  .side = e->w->tile};
 }
 
 // Z[36][t][o]: those outputs of the tile that belong to the part.
 static void transform_result(Emit *e, Position p, LLVMValueRef t, LLVMValueRef first_output) {
   Square square = result_square(e);
-  Transform to_z = {.math = winograd_spread, .from = WINOGRAD_TILE, .to = WINOGRAD_WINDOW};
+  Transform to_z = {.math = e->math->spread, .from = e->w->tile, .to = WINOGRAD_WINDOW};
   find_square(e, &square, p, &to_z);
   to_z.in = element(e, to_z.in, first_output);
   to_z.out = element(e, e->m, times(e, t, e->code->m_stride));
@@ -485,13 +487,14 @@ typedef struct Filter {
 static void store_filter(Emit *e, const Filter *f, LLVMValueRef at, int live, const LLVMValueRef *value) {
   const Winograd *w = e->w;
   LLVMValueRef output = plus(e, f->first_output, at);
-  for (int k = 0; k < WINOGRAD_FILTER * WINOGRAD_FILTER; k++) {
-    LLVMValueRef index[4] = {number(e, k / WINOGRAD_FILTER), number(e, k % WINOGRAD_FILTER), f->channel, output};
+  int taps = w->filter * w->filter;
+  for (int k = 0; k < taps; k++) {
+    LLVMValueRef index[4] = {number(e, k / w->filter), number(e, k % w->filter), f->channel, output};
     if (!f->chunk) {
       follow_store(e->follow, e->irb.b, index, value[k], e->lanes, live);
       continue;
     }
-    LLVMValueRef line = plus(e, times(e, f->chunk, 9), number(e, k));
+    LLVMValueRef line = plus(e, times(e, f->chunk, taps), number(e, k));
     line = plus(e, times(e, line, w->channels), f->channel);
     LLVMValueRef base = follow_base(e->follow, lower_scratch_slot(e->code->sweep->kernel));
     store(e, value[k], element(e, base, plus(e, times(e, line, w->outputs), output)), live);
@@ -504,7 +507,7 @@ static void finish_filter(Emit *e, LLVMValueRef at, int live, void *state) {
   int64_t point = e->w->channels * e->code->part_outputs;
   LLVMValueRef base = element(e, f->in, at);
   for (int k = 0; k < WINOGRAD_POINTS; k++) in[k] = load(e, element(e, base, number(e, k * point)), live);
-  winograd_both(&e->irb, winograd_to_filter, WINOGRAD_WINDOW, WINOGRAD_FILTER, in, out);
+  winograd_both(&e->irb, e->math->to_filter, WINOGRAD_WINDOW, e->w->filter, in, out);
   store_filter(e, f, at, live, out);
 }
 
@@ -577,7 +580,12 @@ static void open_local(Emit *e) {
 }
 
 void winograd_emit(Arena *arena, LLVMModuleRef module, const char *symbol, const WinogradCode *code) {
-  Emit e = {.arena = arena, .irb = irb_new(module), .code = code, .w = &code->shape, .lanes = code->lanes};
+  Emit e = {.arena = arena,
+            .irb = irb_new(module),
+            .code = code,
+            .w = &code->shape,
+            .math = winograd_transforms(code->shape.filter),
+            .lanes = code->lanes};
   if (code->stage != WINOGRAD_WEIGHTS) e.product = emit_product(arena, module, symbol, code);
   e.function = shim_kernel_function(module, symbol);
   e.rt = LLVMGetParam(e.function, 1);

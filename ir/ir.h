@@ -136,12 +136,13 @@ typedef struct Scalar {
 // lanes 1: inside a chunk one after the other, in row-major order of the reduced indices.
 // lanes 16: element t of the innermost reduced index goes to lane t % 16; then lanes 8 apart are added, 4, 2, 1. Outer
 //   reduced indices run one after the other over the same lanes.
-// winograd 4: a 3x3 convolution of stride 1, or the gradient of its weights, summed by tiles of 4x4 results in the
-//   transformed domain (passes/winograd.h); a chunk is then the sum of its tiles.
+// winograd 4, 2: a convolution of stride 1, 3x3 or 5x5, or the gradient of its weights, summed by tiles of 4x4 or 2x2
+// results
+//   in the transformed domain (passes/winograd.h); a chunk is then the sum of its tiles.
 typedef struct Order {
   int64_t chunk;
   int lanes;
-  int winograd;  // 0 or 4
+  int winograd;  // 0, 4 or 2
 } Order;
 
 enum { IR_MAX_INDICES = 12 };

@@ -265,9 +265,9 @@ static bool parse_order(Parser *p, Order *order) {
   if (!expect_punct(&p->r, ',') || !expect_word(&p->r, "lanes") || !expect_integer(&p->r, &lanes, "1 or 16"))
     return false;
   order->lanes = lanes == 16 ? 16 : lanes == 1 ? 1 : 0;  // the verifier refuses 0
-  if (accept_punct(&p->r, ',') && (!expect_word(&p->r, "winograd") || !expect_integer(&p->r, &winograd, "4")))
+  if (accept_punct(&p->r, ',') && (!expect_word(&p->r, "winograd") || !expect_integer(&p->r, &winograd, "4 or 2")))
     return false;
-  order->winograd = winograd == 4 || winograd == 0 ? (int)winograd : -1;
+  order->winograd = winograd == 4 || winograd == 2 || winograd == 0 ? (int)winograd : -1;
   return expect_punct(&p->r, ')');
 }
 

@@ -169,7 +169,8 @@ static bool combine_verify(const IndexDef *def, Text *why) {
   Order order = def->order;
   if (order.chunk < 0 || (order.lanes != 1 && order.lanes != 16))
     return fail(why, "order(chunk %lld, lanes %d)", (long long)order.chunk, order.lanes);
-  if (order.winograd && (order.winograd != 4 || order.lanes != 1 || !index_is_plain_product(def)))
+  if (order.winograd &&
+      ((order.winograd != 4 && order.winograd != 2) || order.lanes != 1 || !index_is_plain_product(def)))
     return fail(why, "winograd %d of what is no plain product with lanes 1", order.winograd);
   if (def->combine == COMBINE_MAP) {
     if (def->n_red) return fail(why, "a map has no reduced indices");

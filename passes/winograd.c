@@ -1,7 +1,8 @@
 // Pass `winograd`: marks the product-sums that are summed in transformed tiles.
 //
 // On entry: pass `order` has run. On exit: the order of every convolution, and of every gradient of one, that has the
-// form and pays says `winograd 4`; with ctx->direct none does. The choice follows from shapes alone, so the bits do.
+// form and pays says `winograd 4` or `winograd 2`; with ctx->direct none does. The choice follows from shapes alone, so
+// the bits do.
 #include "winograd.h"
 
 #include "passes.h"
@@ -28,11 +29,11 @@ static bool is_window(const IndexExpr *e, int position, int filter, int64_t *sig
 }
 
 // The filter's index as the weights are read: by itself, or from the other end.
-static bool is_filter(const IndexExpr *e, int filter, int64_t *sign) {
+static bool is_filter(const IndexExpr *e, int filter, int64_t taps, int64_t *sign) {
   int64_t coef = index_coef(e, filter);
   *sign = coef;
   if (e->kind != DIV_NONE || e->n_terms != 1) return false;
-  return (coef == 1 && e->offset == 0) || (coef == -1 && e->offset == WINOGRAD_FILTER - 1);
+  return (coef == 1 && e->offset == 0) || (coef == -1 && e->offset == taps - 1);
 }
 
 static bool is_number(Dim d, int64_t n) { return dim_is_const(d) && d.scale == n; }
@@ -49,8 +50,8 @@ static bool read_images(const Graph *g, const Node *node, const Roles *at, Winog
   if (read->rank != 4 || !index_is(&read->at[0], at->n) || !index_is(&read->at[3], at->c)) return false;
   if (!is_window(&read->at[1], at->i, at->r, rows, &w->first_row)) return false;
   if (!is_window(&read->at[2], at->j, at->s, columns, &w->first_column)) return false;
-  if (*rows < 0) w->first_row -= WINOGRAD_FILTER - 1;
-  if (*columns < 0) w->first_column -= WINOGRAD_FILTER - 1;
+  if (*rows < 0) w->first_row -= w->filter - 1;
+  if (*columns < 0) w->first_column -= w->filter - 1;
   w->image_rows = shape->dim[1].scale;
   w->image_columns = shape->dim[2].scale;
   return true;
@@ -58,8 +59,9 @@ static bool read_images(const Graph *g, const Node *node, const Roles *at, Winog
 
 static bool read_weights(const Node *node, const Roles *at, const Winograd *w, int64_t *rows, int64_t *columns) {
   const Read *read = &node->index->reads[w->other];
-  return read->rank == 4 && is_filter(&read->at[0], at->r, rows) && is_filter(&read->at[1], at->s, columns) &&
-         index_is(&read->at[2], at->c) && index_is(&read->at[3], at->o);
+  return read->rank == 4 && is_filter(&read->at[0], at->r, w->filter, rows) &&
+         is_filter(&read->at[1], at->s, w->filter, columns) && index_is(&read->at[2], at->c) &&
+         index_is(&read->at[3], at->o);
 }
 
 static bool read_gradients(const Graph *g, const Node *node, const Roles *at, Winograd *w) {
@@ -82,7 +84,10 @@ static bool set_extents(const IndexDef *def, const Roles *at, Winograd *w) {
   w->width = extent[at->j].scale;
   w->channels = extent[at->c].scale;
   w->outputs = extent[at->o].scale;
-  return is_number(extent[at->r], WINOGRAD_FILTER) && is_number(extent[at->s], WINOGRAD_FILTER);
+  if (!dim_equal(extent[at->r], extent[at->s])) return false;
+  w->filter = (int)extent[at->r].scale;
+  w->tile = WINOGRAD_WINDOW + 1 - w->filter;
+  return is_number(extent[at->r], 3) || is_number(extent[at->r], 5);
 }
 
 static bool has_roles(const Graph *g, const Node *node, const Roles *at, Winograd *w) {
@@ -112,8 +117,8 @@ bool winograd_analyse(const Graph *g, const Node *node, Winograd *w) {
 }
 
 int64_t winograd_tiles(const Winograd *w) {
-  int64_t rows = (w->height + WINOGRAD_TILE - 1) / WINOGRAD_TILE;
-  return rows * ((w->width + WINOGRAD_TILE - 1) / WINOGRAD_TILE);
+  int64_t rows = (w->height + w->tile - 1) / w->tile;
+  return rows * ((w->width + w->tile - 1) / w->tile);
 }
 
 // ---- the choice -----------------------------------------------------------------------------------------------------
@@ -121,7 +126,7 @@ int64_t winograd_tiles(const Winograd *w) {
 bool winograd_pays(const Winograd *w) {
   if (w->channels < MIN_CHANNELS || w->outputs < MIN_CHANNELS) return false;
   if (w->height < MIN_SIDE || w->width < MIN_SIDE) return false;
-  int64_t direct = w->height * w->width * WINOGRAD_FILTER * WINOGRAD_FILTER;
+  int64_t direct = w->height * w->width * w->filter * w->filter;
   return 2 * winograd_tiles(w) * WINOGRAD_POINTS <= 3 * direct / 2;
 }
 
@@ -135,7 +140,7 @@ Graph *pass_winograd(PassContext *ctx, const Graph *g) {
     map[id] = build_copy(&b, g, id, map);
     if (!winograd_analyse(g, node, &w) || !winograd_pays(&w)) continue;
     Order *order = &graph_node(b.graph, map[id])->index->order;
-    if (w.gradient || order->chunk == 0) order->winograd = WINOGRAD_TILE;
+    if (w.gradient || order->chunk == 0) order->winograd = w.tile;
   }
   for (size_t k = 0; k < g->n_outputs; k++)
     graph_output(b.graph, g->outputs[k].kind, g->outputs[k].name, map[g->outputs[k].value]);

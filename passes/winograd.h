@@ -1,9 +1,9 @@
-// Convolutions by Winograd's minimal filtering, F(4x4, 3x3): which product-sums can be summed so, and where it pays.
-// The passes, the plan and codegen all ask here. Answers follow from the graph's shapes alone.
+// Convolutions by Winograd's minimal filtering, F(4x4, 3x3) and F(2x2, 5x5): which product-sums can be summed so, and
+// where it pays. The passes, the plan and codegen all ask here. Answers follow from the graph's shapes alone.
 //
-// A tile of 4x4 results needs a window of 6x6 elements d and the filter g, per channel:
+// A tile of 4x4 (2x2) results needs a window of 6x6 elements d and the 3x3 (5x5) filter g, per channel:
 //   y = A' [ sum over channels of (G g G') * (B' d B) ] A        (* element by element, ' transposed)
-// 36 products instead of 144. The gradient of the weights is the transposed algorithm:
+// 36 products instead of 144 (100). The gradient of the weights is the transposed algorithm:
 //   dg = G' [ sum over tiles of (B' d B) * (A dy A') ] G
 // Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, 2015 (arXiv 1509.09308), section 4.
 //
@@ -14,13 +14,12 @@
 #include "ir.h"
 
 enum {
-  WINOGRAD_TILE = 4,    // results a side
-  WINOGRAD_WINDOW = 6,  // elements a side
-  WINOGRAD_POINTS = WINOGRAD_WINDOW * WINOGRAD_WINDOW,
-  WINOGRAD_FILTER = 3
+  WINOGRAD_WINDOW = 6,  // elements a side: tile + filter - 1
+  WINOGRAD_POINTS = WINOGRAD_WINDOW * WINOGRAD_WINDOW
 };
 
 typedef struct Winograd {
+  int filter, tile;           // a side: 3 and 4, or 5 and 2
   bool gradient;              // of the weights: y[r, s, c, o] summed over n, i, j; else y[n, i, j, o] over r, s, c
   int images, other;          // operands of the node: [n, rows, columns, channels], and the weights or dy
   int64_t height, width;      // of the convolution's result

@@ -9,25 +9,27 @@
 #include "winograd.h"
 
 typedef struct Shape3 {
-  int height, width, channels, outputs, batch;
+  int height, width, channels, outputs, batch, filter;
 } Shape3;
 
-// A convolution with pad 1, the gradient of its input (the filter turned) and of its weights (over images in chunks).
+// A convolution of the same size, the gradient of its input (the filter turned) and of its weights (over images in
+// chunks).
 static const char *program(Arena *arena, const Shape3 *s) {
-  int h = s->height, w = s->width, c = s->channels, o = s->outputs;
+  int h = s->height, w = s->width, c = s->channels, o = s->outputs, f = s->filter, p = f / 2;
   return arena_printf(arena,
                       "graph g (N) {\n"
                       "  %%0 = input \"x\" : f32[N,%d,%d,%d]\n"
-                      "  %%1 = input \"w\" : f32[3,3,%d,%d]\n"
+                      "  %%1 = input \"w\" : f32[%d,%d,%d,%d]\n"
                       "  %%2 = input \"dy\" : f32[N,%d,%d,%d]\n"
-                      "  %%3 = index sum [n:N, i:%d, j:%d, o:%d | r:3, s:3, c:%d] "
-                      "{ mul(%%0[n, i + r - 1, j + s - 1, c], %%1[r, s, c, o]) } : f32[N,%d,%d,%d]\n"
-                      "  %%4 = index sum [n:N, i:%d, j:%d, c:%d | r:3, s:3, o:%d] "
-                      "{ mul(%%2[n, i - r + 1, j - s + 1, o], %%1[r, s, c, o]) } : f32[N,%d,%d,%d]\n"
-                      "  %%5 = index sum [r:3, s:3, c:%d, o:%d | n:N, i:%d, j:%d] "
-                      "{ mul(%%0[n, i + r - 1, j + s - 1, c], %%2[n, i, j, o]) } : f32[3,3,%d,%d]\n"
+                      "  %%3 = index sum [n:N, i:%d, j:%d, o:%d | r:%d, s:%d, c:%d] "
+                      "{ mul(%%0[n, i + r - %d, j + s - %d, c], %%1[r, s, c, o]) } : f32[N,%d,%d,%d]\n"
+                      "  %%4 = index sum [n:N, i:%d, j:%d, c:%d | r:%d, s:%d, o:%d] "
+                      "{ mul(%%2[n, i - r + %d, j - s + %d, o], %%1[r, s, c, o]) } : f32[N,%d,%d,%d]\n"
+                      "  %%5 = index sum [r:%d, s:%d, c:%d, o:%d | n:N, i:%d, j:%d] "
+                      "{ mul(%%0[n, i + r - %d, j + s - %d, c], %%2[n, i, j, o]) } : f32[%d,%d,%d,%d]\n"
                       "  return result \"y\" = %%3\n  return result \"dx\" = %%4\n  return result \"dw\" = %%5\n}\n",
-                      h, w, c, c, o, h, w, o, h, w, o, c, h, w, o, h, w, c, o, h, w, c, c, o, h, w, c, o);
+                      h, w, c, f, f, c, o, h, w, o, h, w, o, f, f, c, p, p, h, w, o, h, w, c, f, f, o, p, p, h, w, c, f,
+                      f, c, o, h, w, p, p, f, f, c, o);
 }
 
 static double value(uint64_t input, uint64_t k) { return (double)random_uniform(7, input, k) - 0.4; }
@@ -50,7 +52,7 @@ static Run run_of(Fixture *f, const Shape3 *s, const Variant *v) {
   const Graph *g = fixture_prepare(f, fixture_parse(f, program(f->arena, s)));
   int marked = 0;
   for (NodeId id = 0; (size_t)id < g->n_nodes; id++)
-    if (graph_node(g, id)->op == OP_index) marked += graph_node(g, id)->index->order.winograd == WINOGRAD_TILE;
+    if (graph_node(g, id)->op == OP_index) marked += graph_node(g, id)->index->order.winograd == 7 - s->filter;
   assert_int_equal(marked, 3);
   r.plan = fixture_plan(f, g, v->capacity ? v->capacity : s->batch, &v->plan);
   r.compiled = codegen_jit(f->arena, f->sink, r.plan, &v->how);
@@ -96,9 +98,11 @@ static double relative_error(const float *got, const double *want, int64_t count
   return sqrt(error / size);
 }
 
-static const Shape3 shapes[] = {{8, 8, 16, 16, 2},   {4, 4, 16, 24, 3},   {13, 13, 16, 32, 3},  {14, 9, 24, 40, 5},
-                                {7, 7, 32, 32, 9},   {3, 3, 17, 19, 3},   {12, 12, 48, 16, 17}, {6, 10, 64, 64, 1},
-                                {16, 16, 64, 32, 1}, {5, 6, 130, 96, 11}, {28, 28, 16, 16, 2}};
+static const Shape3 shapes[] = {{8, 8, 16, 16, 2, 3},    {4, 4, 16, 24, 3, 3},   {13, 13, 16, 32, 3, 3},
+                                {14, 9, 24, 40, 5, 3},   {7, 7, 32, 32, 9, 3},   {3, 3, 17, 19, 3, 3},
+                                {12, 12, 48, 16, 17, 3}, {6, 10, 64, 64, 1, 3},  {16, 16, 64, 32, 1, 3},
+                                {5, 6, 130, 96, 11, 3},  {28, 28, 16, 16, 2, 3}, {8, 8, 16, 16, 2, 5},
+                                {7, 5, 24, 40, 9, 5},    {13, 13, 32, 16, 1, 5}, {27, 27, 16, 32, 2, 5}};
 enum { N_SHAPES = sizeof shapes / sizeof *shapes };
 
 static void errors_are_as_stated(void **state) {
