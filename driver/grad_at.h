@@ -1,7 +1,9 @@
-// dlc grad --at x=-2,y=5: every value of a small model at a point, and the derivative of its result by each.
+// dlc grad --at: a small model's values and gradients at a point, in double by the evaluator.
 #pragma once
 #include "pipeline.h"
 
-// Evaluates in double at the point that --at gives and prints to session->out, a line a value: inputs first, then the
-// user's own names in order, then the result. With --check compares with central differences. An exit status.
+// Prints every named value of the model at the point, with the derivative of its results' sum by it, and draws the
+// graph
+// (--dot and -o FILE.svg as well); --check compares with central differences, --jacobian prints Jacobians. Returns a
+// status.
 int grad_at(Pipeline *p);

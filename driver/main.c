@@ -36,11 +36,15 @@ static const Command commands[] = {
      "Writes the weights with which training with that seed would start, in the form of a checkpoint.",
      "dlc init examples/lenet5.dl --seed 1 -o w.safetensors"},
     {"grad", command_grad, "FILE.dl", 1, 1, "values and gradients at a point",
-     "With --at: every value of a small model at a point and the derivative of its result by each, in double.\n"
+     "With --at: every value of a small model at a point and the derivative of its result by each, in double, and the\n"
+     "graph with each value above its gradient. -o g.svg (.png, .pdf) draws it through Graphviz, -o g.dot or --dot\n"
+     "writes its text. A value is a number, a list, a file (x=x.npy), or normal: random numbers of the input's shape.\n"
+     "--jacobian prints Jacobians; one that is diagonal by the graph is never made.\n"
      "Otherwise from files, by the compiled kernels (--oracle: by the evaluator in double): of the train block's loss,\n"
      "or where there is none, of the output times a cotangent. The file holds value.NAME, value.loss, grad.PARAMETER\n"
      "and grad.INPUT.",
      "dlc grad examples/gradient.dl --at x=-2,y=5,z=-4\n"
+     "dlc grad examples/rectifier.dl --at x=normal --batch 100 --jacobian\n"
      "dlc grad examples/lenet5.dl --weights w.safetensors --input image=x.npy,label=y.npy -o grads.safetensors"},
     {"bench", command_bench, "FILE.dl", 1, 1, "how fast a step is",
      "Times steps on data in memory: normal inputs, uniform labels; opens no data. A model without a train block takes\n"

@@ -70,6 +70,11 @@ static const Row rows[] = {
      FIELD(cotangent),
      NULL},
     {{"check", 0, NULL, "grad", "with --at: compare with central differences"}, ARG_FLAG, FIELD(check), NULL},
+    {{"dot", 0, NULL, "grad", "with --at: print the graph in Graphviz's language instead"}, ARG_FLAG, FIELD(dot), NULL},
+    {{"jacobian", 0, NULL, "grad", "with --at: print the Jacobian of each result by each input"},
+     ARG_FLAG,
+     FIELD(jacobian),
+     NULL},
     {{"oracle", 0, NULL, "grad", "compute in double, without compiled code"}, ARG_FLAG, FIELD(oracle), NULL},
 
     {{"stage", 0, "STAGE", "dump", "tokens, ast, ir, grad, fused, loops, plan, llvm or asm"},

@@ -30,7 +30,7 @@ typedef struct Options {
   bool has_seed;
   const char *out, *resume, *log, *freeze, *weights, *split;
   const char *input, *output, *at, *cotangent;
-  bool oracle, check;
+  bool oracle, check, dot, jacobian;
 
   // what to print
   const char *stage;

@@ -1,6 +1,7 @@
 # LLVM's lit over tests/golden: each .dl, .dlir and .test file holds its own RUN lines and what they must print.
 # Parameters: dlc_dir (where dlc is), tools_dir (FileCheck, not, count), work_dir (where %t files go).
 import os
+import shutil
 
 import lit.formats
 
@@ -35,3 +36,7 @@ try:
     config.available_features.add("terminal")
 except OSError:
     pass
+
+# Graphviz, which only the commands that draw through it need.
+if shutil.which("dot"):
+    config.available_features.add("graphviz")
