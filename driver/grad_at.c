@@ -221,7 +221,7 @@ static int show_all(AtRun *run) {
   if (!run->values || !find_slopes(run)) return STATUS_WRONG;
   if (o->dot && !o->output) return draw(run);
   show_lines(run);
-  grad_draw_text(run, &run->p->session->out);
+  if (!o->quiet) grad_draw_text(run, &run->p->session->out);
   if (o->jacobian && !grad_jacobians(run)) return STATUS_WRONG;
   return o->output ? draw(run) : STATUS_DONE;
 }

@@ -37,7 +37,7 @@ static const Command commands[] = {
      "dlc init examples/lenet5.dl --seed 1 -o w.safetensors"},
     {"grad", command_grad, "FILE.dl", 1, 1, "values and gradients at a point",
      "With --at: every value of a small model at a point and the derivative of its result by each, in double, and the\n"
-     "graph with each value above its gradient. -o g.svg (.png, .pdf) draws it through Graphviz, -o g.dot or --dot\n"
+     "graph with each value above its gradient (not with --quiet). -o g.svg (.png, .pdf) draws it through Graphviz, -o g.dot or --dot\n"
      "writes its text. A value is a number, a list, a file (x=x.npy), or normal: random numbers of the input's shape.\n"
      "--jacobian prints Jacobians; one that is diagonal by the graph is never made.\n"
      "Otherwise from files, by the compiled kernels (--oracle: by the evaluator in double): of the train block's loss,\n"
@@ -46,6 +46,12 @@ static const Command commands[] = {
      "dlc grad examples/gradient.dl --at x=-2,y=5,z=-4\n"
      "dlc grad examples/rectifier.dl --at x=normal --batch 100 --jacobian\n"
      "dlc grad examples/lenet5.dl --weights w.safetensors --input image=x.npy,label=y.npy -o grads.safetensors"},
+    {"graph", command_graph, "FILE.dl", 1, 1, "a drawing of the network",
+     "Draws the network through Graphviz: a box for each call that the model makes, with its parameters, the shapes on the\n"
+     "edges. -o takes FILE.svg, .png, .pdf or .dot; without it the text for Graphviz is printed. --depth 2 opens the\n"
+     "functions of the program itself.",
+     "dlc graph examples/lenet5.dl -o lenet5.svg\n"
+     "dlc graph examples/resnet20.dl --depth 2 -o resnet20.svg"},
     {"bench", command_bench, "FILE.dl", 1, 1, "how fast a step is",
      "Times steps on data in memory: normal inputs, uniform labels; opens no data. A model without a train block takes\n"
      "the mean square of its output as its loss and plain SGD. --profile shows each kernel's time.",

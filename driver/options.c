@@ -28,7 +28,7 @@ typedef struct Row {
 
 // Commands by what they do with a program.
 #define COMPILING "compile dump bench train eval predict grad"
-#define PROGRAM COMPILING " check init"
+#define PROGRAM COMPILING " check init graph"
 #define FIELD(member) offsetof(Options, member)
 
 static const Row rows[] = {
@@ -60,7 +60,7 @@ static const Row rows[] = {
      NULL},
     {{"split", 0, "NAME", "eval", "which split of the data (default: test)"}, ARG_TEXT, FIELD(split), NULL},
     {{"input", 0, "NAME=X.npy,..", "predict grad", "the model's inputs"}, ARG_TEXT, FIELD(input), NULL},
-    {{"output", 'o', "FILE", "predict init grad", "where the result goes; predict: y.npy or a=a.npy,b=b.npy"},
+    {{"output", 'o', "FILE", "predict init grad graph", "where the result goes; predict: y.npy or a=a.npy,b=b.npy"},
      ARG_TEXT,
      FIELD(output),
      NULL},
@@ -74,6 +74,10 @@ static const Row rows[] = {
     {{"jacobian", 0, NULL, "grad", "with --at: print the Jacobian of each result by each input"},
      ARG_FLAG,
      FIELD(jacobian),
+     NULL},
+    {{"depth", 0, "N", "graph", "open the user's own functions this deep (default 1: none)"},
+     ARG_COUNT,
+     FIELD(depth),
      NULL},
     {{"oracle", 0, NULL, "grad", "compute in double, without compiled code"}, ARG_FLAG, FIELD(oracle), NULL},
 

@@ -31,6 +31,7 @@ typedef struct Options {
   const char *out, *resume, *log, *freeze, *weights, *split;
   const char *input, *output, *at, *cotangent;
   bool oracle, check, dot, jacobian;
+  int64_t depth;  // 0: unset
 
   // what to print
   const char *stage;

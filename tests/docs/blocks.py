@@ -4,7 +4,7 @@ The word behind the fence says what a block is; what follows it, what must happe
 
   dl                      a program that `dlc check` accepts
   dl error=E0203          a program with exactly this one error
-  dl at=x=[1,2]           a program for `dlc grad --at`
+  dl at=x=[1,2]           a program for `dlc grad --quiet --at`
   dl file=blocks.dl       the program's name (else program.dl); later blocks of the section may use it
   dlir [passes=a,b]       a graph that `dlc opt` accepts; error= as above
   sh [status=3]           a shell script, with dlc on the PATH; error= and warning= name the one code that it shows
@@ -103,7 +103,7 @@ class Runner:
             passes = block.flags.get('passes')
             return [self.dlc, 'opt', name] + (['--passes', passes] if passes else [])
         at = block.flags.get('at')
-        return [self.dlc, 'grad', name, '--at', at] if at else [self.dlc, 'check', name]
+        return [self.dlc, 'grad', name, '--quiet', '--at', at] if at else [self.dlc, 'check', name]
 
     def execute(self, block):
         self.ran += 1
