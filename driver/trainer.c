@@ -80,6 +80,7 @@ static void advance(Trainer *t, const Batch *batch) {
   for (int k = 0; k < s->n_sums; k++) s->sums[k] += (double)batch->count * output_value(t->train, t->outputs[k]);
   s->rows += batch->count;
   t->epoch_rows += batch->count;
+  t->last_rows = batch->count;
   s->step++;
   s->batch = batch->index + 1;
   t->unsaved = true;
@@ -94,7 +95,10 @@ static Outcome train_batch(Trainer *t) {
   Outcome outcome = check_step(t);
   if (outcome != GOES_ON) return outcome;
   runner_accept(r);
+  if (t->state.step == 0) insight_look(t->insight, 0, 0, batch->count);
+  insight_before(t->insight, t->state.step, t->steps, output_value(r, t->outputs[0]));
   optimizer_update(&t->optimizer, t->team, r->params, r->param, r->grad, t->lr);
+  insight_after(t->insight, t->state.step, t->lr);
   advance(t, batch);
   if (progress_is_due(&t->progress)) show_progress(t);
   return GOES_ON;
@@ -222,6 +226,7 @@ static bool is_due(int64_t every, int64_t count) { return every > 0 && count % e
 // What follows a step: the epoch's report where it ends or the run does, a checkpoint where one is due.
 static Outcome after_step(Trainer *t) {
   bool epoch_ends = t->state.batch == t->batches, run_ends = t->state.step >= t->steps;
+  if (epoch_ends || run_ends) insight_look(t->insight, t->state.step, t->state.epoch + 1, t->last_rows);
   Outcome outcome = epoch_ends || run_ends ? report_epoch(t) : GOES_ON;
   if (outcome != GOES_ON || run_ends) return outcome;
   bool due = is_due(t->spec->checkpoint_steps, t->state.step) ||

@@ -1,6 +1,7 @@
 // What a training run holds. Private to trainer.c and trainer_setup.c.
 #pragma once
 #include "evaluate.h"
+#include "insight.h"
 #include "progress.h"
 #include "trainer.h"
 
@@ -29,6 +30,8 @@ typedef struct Trainer {
   double lr;               // of the last update
   double epoch_start;      // clock seconds
   int64_t epoch_rows;      // trained on since then
+  int64_t last_rows;       // of the last batch, which still stands in the inputs
+  Insight *insight;
   Progress progress;
   Text line;  // reused
 } Trainer;

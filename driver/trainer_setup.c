@@ -165,6 +165,7 @@ static void say_beginning(Trainer *t) {
 bool trainer_open(Trainer *t, bool resume) {
   bool ready = open_log(t) && compile(t) && make_runners(t) && open_data(t) && count_steps(t) &&
                (resume ? go_on(t) : start_anew(t)) && start_loader(t);
+  if (ready) t->insight = insight_new(t->p, t->run, t->train, t->team);
   if (ready) say_beginning(t);
   return ready;
 }
@@ -173,6 +174,7 @@ void trainer_release(Trainer *t) {
   loader_free(t->loader);
   data_release(t->split);
   for (int k = 0; k < t->n_others; k++) data_release(t->others[k]);
+  insight_release(t->insight);
   team_free(t->team);
   pipeline_release(t->train_unit);
   pipeline_release(t->test_unit);

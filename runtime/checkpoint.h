@@ -1,6 +1,7 @@
 // safetensors files, checkpoints and run directories.
 #pragma once
 #include "diag.h"
+#include "events.h"
 #include "io.h"
 #include "optimizer.h"
 #include "tensors.h"
@@ -68,7 +69,10 @@ RunLoaded run_load(RunDir *run, DiagSink *sink, RunState *state, const TensorTab
                    const TensorTable *states, float *state_block, Optimizer *optimizer);
 // Appends one line to log.jsonl; 0 or -errno (a failing log never stops a run).
 int run_log(RunDir *run, const char *json_line);
-// Scalars for TensorBoard: events.out.tfevents.*.
+// The same with curves.jsonl: what is noted between the log's lines.
+int run_curve(RunDir *run, const char *json_line);
+// Scalars and histograms for TensorBoard: events.out.tfevents.*.
+int run_histogram(RunDir *run, const char *tag, int64_t step, double unix_seconds, const EventHistogram *histogram);
 int run_scalar(RunDir *run, const char *tag, int64_t step, double unix_seconds, float value);
 // Copies text into a file of the run: the program, its options.
 int run_put(RunDir *run, const char *name, const char *text);

@@ -1,4 +1,5 @@
-// Events encoded by hand: the four fields of tensorflow/core/util/event.proto that a scalar needs.
+// Events encoded by hand: the fields of tensorflow/core/util/event.proto and summary.proto that scalars and histograms
+// need.
 #include "events.h"
 
 #include <string.h>
@@ -44,14 +45,33 @@ static void add_record(Text *out, const Text *event) {
   add_masked_crc(out, event->bytes, event->length);
 }
 
+static void add_double(Text *out, double value) {
+  uint64_t bits;
+  memcpy(&bits, &value, sizeof bits);
+  add_fixed(out, bits, 8);
+}
+
+static void add_double_field(Text *out, int field, double value) {
+  add_varint(out, (uint64_t)field << 3 | 1);
+  add_double(out, value);
+}
+
 // Event.wall_time = 1, a double.
 static Text event_at(Arena *arena, double unix_seconds) {
   Text event = text_new(arena);
-  uint64_t bits;
-  memcpy(&bits, &unix_seconds, sizeof bits);
-  add_varint(&event, 1 << 3 | 1);
-  add_fixed(&event, bits, 8);
+  add_double_field(&event, 1, unix_seconds);
   return event;
+}
+
+// An event of one value: Event.step = 2, Event.summary = 5 with a Summary.value = 1.
+static void add_value(Text *out, int64_t step, double unix_seconds, const Text *value) {
+  Text summary = text_new(out->arena);
+  add_bytes(&summary, 1, value->bytes, value->length);
+  Text event = event_at(out->arena, unix_seconds);
+  add_varint(&event, 2 << 3 | 0);
+  add_varint(&event, (uint64_t)step);
+  add_bytes(&event, 5, summary.bytes, summary.length);
+  add_record(out, &event);
 }
 
 void events_start(Text *out, double unix_seconds) {
@@ -61,16 +81,31 @@ void events_start(Text *out, double unix_seconds) {
 }
 
 void events_scalar(Text *out, const char *tag, int64_t step, double unix_seconds, float value) {
-  Text summary_value = text_new(out->arena), summary = text_new(out->arena);
+  Text summary_value = text_new(out->arena);
   add_bytes(&summary_value, 1, tag, strlen(tag));  // Summary.Value.tag
   uint32_t bits;
   memcpy(&bits, &value, sizeof bits);
   add_varint(&summary_value, 2 << 3 | 5);  // Summary.Value.simple_value
   add_fixed(&summary_value, bits, 4);
-  add_bytes(&summary, 1, summary_value.bytes, summary_value.length);
-  Text event = event_at(out->arena, unix_seconds);
-  add_varint(&event, 2 << 3 | 0);  // Event.step
-  add_varint(&event, (uint64_t)step);
-  add_bytes(&event, 5, summary.bytes, summary.length);  // Event.summary
-  add_record(out, &event);
+  add_value(out, step, unix_seconds, &summary_value);
+}
+
+// HistogramProto: min = 1, max = 2, num = 3, sum = 4, sum_squares = 5, bucket_limit = 6, bucket = 7 (packed doubles).
+void events_histogram(Text *out, const char *tag, int64_t step, double unix_seconds, const EventHistogram *h) {
+  Text proto = text_new(out->arena), limits = text_new(out->arena), buckets = text_new(out->arena);
+  add_double_field(&proto, 1, h->least);
+  add_double_field(&proto, 2, h->greatest);
+  add_double_field(&proto, 3, (double)h->count);
+  add_double_field(&proto, 4, h->sum);
+  add_double_field(&proto, 5, h->sum_of_squares);
+  for (int k = 0; k < h->n_bins; k++) {
+    add_double(&limits, h->least + (h->greatest - h->least) * (k + 1) / h->n_bins);
+    add_double(&buckets, (double)h->bins[k]);
+  }
+  add_bytes(&proto, 6, limits.bytes, limits.length);
+  add_bytes(&proto, 7, buckets.bytes, buckets.length);
+  Text summary_value = text_new(out->arena);
+  add_bytes(&summary_value, 1, tag, strlen(tag));
+  add_bytes(&summary_value, 5, proto.bytes, proto.length);  // Summary.Value.histo
+  add_value(out, step, unix_seconds, &summary_value);
 }

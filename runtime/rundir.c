@@ -14,7 +14,6 @@
 
 #include "checkpoint.h"
 #include "data.h"
-#include "events.h"
 
 #define RUN_FORMAT "dlc-run-1"
 
@@ -22,8 +21,8 @@ struct RunDir {
   Arena *arena;
   Io io;
   const char *path;
-  int lock;         // file descriptor that holds the flock
-  int log, events;  // append-only; -1 until the first line
+  int lock;                 // file descriptor that holds the flock
+  int log, curves, events;  // append-only; -1 until the first line
 };
 
 // ---- opening --------------------------------------------------------------------------------------------------------
@@ -63,7 +62,8 @@ static bool look_around(RunDir *run, DiagSink *sink, bool resume) {
 
 RunDir *run_open(Arena *arena, DiagSink *sink, Io io, const char *path, bool resume) {
   RunDir *run = arena_alloc(arena, sizeof *run);
-  *run = (RunDir){.arena = arena, .io = io, .path = arena_strdup(arena, path), .lock = -1, .log = -1, .events = -1};
+  *run = (RunDir){
+      .arena = arena, .io = io, .path = arena_strdup(arena, path), .lock = -1, .log = -1, .curves = -1, .events = -1};
   if (take_lock(run, sink) && look_around(run, sink, resume)) return run;
   run_close(run);
   return NULL;
@@ -72,6 +72,7 @@ RunDir *run_open(Arena *arena, DiagSink *sink, Io io, const char *path, bool res
 void run_close(RunDir *run) {
   if (!run) return;
   if (run->log >= 0) io_close(run->io, run->log);
+  if (run->curves >= 0) io_close(run->io, run->curves);
   if (run->events >= 0) io_close(run->io, run->events);
   if (run->lock >= 0) io_close(run->io, run->lock);
 }
@@ -285,7 +286,7 @@ static void pass_on(DiagSink *sink, const DiagSink *from, bool is_error) {
   for (size_t k = 0; k < why->n_lines; k++) diag_line(sink, diag, why->lines[k].kind, "%s", why->lines[k].text);
 }
 
-static void forget_later_lines(RunDir *run, Arena *arena, int64_t step);
+static void forget_later_lines(RunDir *run, Arena *arena, const char *name, int64_t step);
 
 static RunLoaded load_newest(RunDir *run, Arena *arena, DiagSink *sink, Reading *r) {
   size_t count;
@@ -312,7 +313,8 @@ RunLoaded run_load(RunDir *run, DiagSink *sink, RunState *state, const TensorTab
                      .state_block = state_block,
                      .optimizer = optimizer};
   RunLoaded loaded = load_newest(run, arena, sink, &reading);
-  if (loaded == RUN_LOADED) forget_later_lines(run, arena, state->step);
+  if (loaded == RUN_LOADED) forget_later_lines(run, arena, "log.jsonl", state->step);
+  if (loaded == RUN_LOADED) forget_later_lines(run, arena, "curves.jsonl", state->step);
   arena_free(arena);
   return loaded;
 }
@@ -342,37 +344,58 @@ static int64_t step_of_line(const char *line, size_t length) {
 }
 
 // A log that cannot be rewritten stays: a line said twice is better than a run that does not go on.
-static void forget_later_lines(RunDir *run, Arena *arena, int64_t step) {
+static void forget_later_lines(RunDir *run, Arena *arena, const char *name, int64_t step) {
   char *bytes;
   size_t size;
-  const char *path = path_in(run, arena, "log.jsonl");
+  const char *path = path_in(run, arena, name);
   if (io_read_file(run->io, arena, path, SIZE_MAX / 2, &bytes, &size) != 0) return;
   Text kept = text_new(arena);
   for (const char *line = bytes, *end; (end = strchr(line, '\n')); line = end + 1)
     if (end > line && step_of_line(line, (size_t)(end - line)) <= step)
       text_add_n(&kept, line, (size_t)(end - line) + 1);
-  if (kept.length != size) run_put(run, "log.jsonl", kept.bytes);
+  if (kept.length != size) run_put(run, name, kept.bytes);
 }
 
-int run_log(RunDir *run, const char *json_line) {
-  if (run->log < 0) run->log = open_append(run, "log.jsonl");
-  if (run->log < 0) return run->log;
+static int append_line(RunDir *run, int *file, const char *name, const char *json_line) {
+  if (*file < 0) *file = open_append(run, name);
+  if (*file < 0) return *file;
   Arena *arena = arena_beside(run->arena);
   const char *line = arena_printf(arena, "%s\n", json_line);
-  int error = append(run, run->log, line, strlen(line));
+  int error = append(run, *file, line, strlen(line));
   arena_free(arena);
   return error;
 }
 
-int run_scalar(RunDir *run, const char *tag, int64_t step, double unix_seconds, float value) {
-  Arena *arena = arena_beside(run->arena);
-  Text record = text_new(arena);
+int run_log(RunDir *run, const char *json_line) { return append_line(run, &run->log, "log.jsonl", json_line); }
+
+int run_curve(RunDir *run, const char *json_line) { return append_line(run, &run->curves, "curves.jsonl", json_line); }
+
+// Opens the event file where it is not yet; a new one begins with a record of its own.
+static int append_event(RunDir *run, double unix_seconds, const Text *event) {
+  Text record = text_new(event->arena);
   if (run->events < 0) {
-    run->events = open_append(run, arena_printf(arena, "events.out.tfevents.%" PRId64 ".dlc", (int64_t)unix_seconds));
+    run->events =
+        open_append(run, arena_printf(run->arena, "events.out.tfevents.%" PRId64 ".dlc", (int64_t)unix_seconds));
     events_start(&record, unix_seconds);
   }
-  events_scalar(&record, tag, step, unix_seconds, value);
-  int error = run->events < 0 ? run->events : append(run, run->events, record.bytes, record.length);
+  text_add_n(&record, event->bytes, event->length);
+  return run->events < 0 ? run->events : append(run, run->events, record.bytes, record.length);
+}
+
+int run_scalar(RunDir *run, const char *tag, int64_t step, double unix_seconds, float value) {
+  Arena *arena = arena_beside(run->arena);
+  Text event = text_new(arena);
+  events_scalar(&event, tag, step, unix_seconds, value);
+  int error = append_event(run, unix_seconds, &event);
+  arena_free(arena);
+  return error;
+}
+
+int run_histogram(RunDir *run, const char *tag, int64_t step, double unix_seconds, const EventHistogram *histogram) {
+  Arena *arena = arena_beside(run->arena);
+  Text event = text_new(arena);
+  events_histogram(&event, tag, step, unix_seconds, histogram);
+  int error = append_event(run, unix_seconds, &event);
   arena_free(arena);
   return error;
 }

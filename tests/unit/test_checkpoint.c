@@ -433,18 +433,30 @@ static void logs_are_appended(void **state) {
   RunDir *run = run_open(arena, sink, io_system(), in_folder("logs"), false);
   assert_int_equal(run_log(run, "{\"a\":1}"), 0);
   assert_int_equal(run_log(run, "{\"a\":2}"), 0);
+  assert_int_equal(run_curve(run, "{\"b\":1}"), 0);
   assert_int_equal(run_scalar(run, "loss", 1, 1000.5, 0.25f), 0);
+  const int64_t bins[] = {3, 1};
+  const EventHistogram histogram = {
+      .least = -1, .greatest = 1, .count = 4, .sum = -2, .sum_of_squares = 4, .bins = bins, .n_bins = 2};
+  assert_int_equal(run_histogram(run, "h", 1, 1000.5, &histogram), 0);
   assert_int_equal(run_put(run, "program.dl", "model"), 0);
   run_close(run);
   char *bytes;
   size_t size;
   assert_int_equal(io_read_file(io_system(), arena, in_folder("logs/log.jsonl"), 1000, &bytes, &size), 0);
   assert_string_equal(bytes, "{\"a\":1}\n{\"a\":2}\n");
+  assert_int_equal(io_read_file(io_system(), arena, in_folder("logs/curves.jsonl"), 1000, &bytes, &size), 0);
+  assert_string_equal(bytes, "{\"b\":1}\n");
   const char *events = in_folder("logs/events.out.tfevents.1000.dlc");
   assert_int_equal(io_read_file(io_system(), arena, events, 1000, &bytes, &size), 0);
   // TFRecord: length 24 of the version record, whose masked CRC-32C is a known constant of every such file.
   assert_int_equal(bytes[0], 24);
   assert_memory_equal(bytes + 8, "\xa3\x7f\x4b\x22", 4);
+  // The histogram's record: bucket limits 0 and 1, buckets 3 and 1, as packed doubles of fields 6 and 7.
+  static const char buckets[] =
+      "\x32\x10\0\0\0\0\0\0\0\0\0\0\0\0\0\0\xf0\x3f"
+      "\x3a\x10\0\0\0\0\0\0\x08\x40\0\0\0\0\0\0\xf0\x3f";
+  assert_non_null(memmem(bytes, size, buckets, sizeof buckets - 1));
 }
 
 static void a_resumed_run_forgets_what_it_will_do_again(void **state) {
@@ -452,6 +464,8 @@ static void a_resumed_run_forgets_what_it_will_do_again(void **state) {
   RunDir *run = open_run("again", false);
   Optimizer o = adam();
   save(run, 20, &o);
+  run_curve(run, "{\"step\":20}");
+  run_curve(run, "{\"step\":21}");
   run_log(run, "{\"epoch\":1,\"step\":10}");
   run_log(run, "{\"epoch\":2,\"step\":20}");
   run_log(run, "{\"epoch\":3,\"step\":30}");
@@ -465,6 +479,8 @@ static void a_resumed_run_forgets_what_it_will_do_again(void **state) {
   size_t size;
   assert_int_equal(io_read_file(io_system(), arena, in_folder("again/log.jsonl"), 1000, &bytes, &size), 0);
   assert_string_equal(bytes, "{\"epoch\":1,\"step\":10}\n{\"epoch\":2,\"step\":20}\n{\"epoch\":3,\"step\":31}\n");
+  assert_int_equal(io_read_file(io_system(), arena, in_folder("again/curves.jsonl"), 1000, &bytes, &size), 0);
+  assert_string_equal(bytes, "{\"step\":20}\n");
 }
 
 int main(void) {
