@@ -46,6 +46,12 @@ static const Command commands[] = {
      "dlc grad examples/gradient.dl --at x=-2,y=5,z=-4\n"
      "dlc grad examples/rectifier.dl --at x=normal --batch 100 --jacobian\n"
      "dlc grad examples/lenet5.dl --weights w.safetensors --input image=x.npy,label=y.npy -o grads.safetensors"},
+    {"report", command_report, "RUN..", 1, 64, "the learning curves of a run, or of several",
+     "Writes one page about a training run (default RUN/report.html): loss, metrics, learning rate, update to weight ratios,\n"
+     "histograms of activations and gradients by layer, a classifier's confusion matrix and worst mistakes, the program.\n"
+     "Several runs are compared. -o FILE.svg writes the curves alone. The page fetches nothing.",
+     "dlc report runs/lenet5 -o lenet5.html\n"
+     "dlc report runs/sgd runs/adam -o optimizers.svg"},
     {"graph", command_graph, "FILE.dl", 1, 1, "a drawing of the network",
      "Draws the network through Graphviz: a box for each call that the model makes, with its parameters, the shapes on the\n"
      "edges. -o takes FILE.svg, .png, .pdf or .dot; without it the text for Graphviz is printed. --depth 2 opens the\n"

@@ -1,5 +1,6 @@
 // dlc train: runs a model's train block in a run directory.
 #include <cjson/cJSON.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -30,11 +31,19 @@ static void add_whole(Arena *arena, cJSON *object, const char *name, uint64_t va
 }
 
 // The command line again, as far as it decides what a run does: to read, or to start the same run from.
+// Absolute where it exists: dlc report finds the data again from any folder.
+static const char *absolute(Arena *arena, const char *path) {
+  char *real = realpath(path, NULL);
+  const char *kept = arena_strdup(arena, real ? real : path);
+  free(real);
+  return kept;
+}
+
 static const char *options_text(const Pipeline *p) {
   const Options *o = &p->session->options;
   Arena *arena = p->session->arena;
   cJSON *all = cJSON_CreateObject(), *set = cJSON_CreateObject();
-  cJSON_AddStringToObject(all, "program", p->path);
+  cJSON_AddStringToObject(all, "program", absolute(arena, p->path));
   cJSON_AddStringToObject(all, "model", p->model_name);
   add_whole(arena, all, "seed", p->seed);
   add_whole(arena, all, "batch", (uint64_t)p->batch);
@@ -44,6 +53,8 @@ static const char *options_text(const Pipeline *p) {
   cJSON_AddStringToObject(all, "cpu", o->cpu);
   for (int k = 0; k < o->n_settings; k++) cJSON_AddStringToObject(set, o->settings[k].name, o->settings[k].value);
   cJSON_AddItemToObject(all, "set", set);
+  const char *data = o->data ? o->data : getenv("DLC_DATA");
+  if (data && *data) cJSON_AddStringToObject(all, "data", absolute(arena, data));
   char *json = cJSON_PrintUnformatted(all);
   const char *text = arena_printf(arena, "%s\n", json ? json : "{}");
   cJSON_free(json);

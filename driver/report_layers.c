@@ -1,0 +1,85 @@
+// Histograms by layer.
+#include <math.h>
+#include <string.h>
+
+#include "report_page.h"
+
+enum { MOST_BINS = 256 };
+
+// The first and last line of the run that holds histograms.
+static void find_lines(const RunLog *run, const cJSON **first, const cJSON **last) {
+  const cJSON *line;
+  *first = *last = NULL;
+  cJSON_ArrayForEach(line, run->curves) {
+    if (!cJSON_GetObjectItemCaseSensitive(line, "histograms")) continue;
+    if (!*first) *first = line;
+    *last = line;
+  }
+}
+
+static const cJSON *find_histogram(const cJSON *line, const char *what, const char *name) {
+  const cJSON *item;
+  cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(line, "histograms")) {
+    if (!strcmp(run_log_text(item, "what"), what) && !strcmp(run_log_text(item, "name"), name)) return item;
+  }
+  return NULL;
+}
+
+static bool read_bars(const cJSON *item, double *bins, SvgBars *bars) {
+  const cJSON *bin;
+  *bars = (SvgBars){.least = run_log_number(item, "least"), .greatest = run_log_number(item, "greatest"), .bins = bins};
+  cJSON_ArrayForEach(bin, cJSON_GetObjectItemCaseSensitive(item, "bins")) {
+    if (bars->n < MOST_BINS && cJSON_IsNumber(bin)) bins[bars->n++] = bin->valuedouble;
+  }
+  return bars->n > 0 && isfinite(bars->least) && isfinite(bars->greatest);
+}
+
+static void add_cell(const cJSON *first, const cJSON *last, const char *what, const char *name, Text *out) {
+  const cJSON *now = find_histogram(last, what, name), *then = first == last ? NULL : find_histogram(first, what, name);
+  double now_bins[MOST_BINS], then_bins[MOST_BINS];
+  SvgBars bars, before;
+  text_add(out, "<td>");
+  if (now && read_bars(now, now_bins, &bars)) {
+    bool has_before = then && read_bars(then, then_bins, &before);
+    svg_histogram(&bars, has_before ? &before : NULL, out);
+    double zeros = run_log_number(now, "zeros") / fmax(1, run_log_number(now, "count"));
+    text_printf(out, "<div class=\"small\">mean %.2g, std %.2g", run_log_number(now, "mean"),
+                run_log_number(now, "std"));
+    if (zeros > 0.005) text_printf(out, ", zeros %.0f %%", 100 * zeros);
+    text_add(out, "</div>");
+  }
+  text_add(out, "</td>");
+}
+
+static void add_table(const cJSON *first, const cJSON *last, const char *title, const char *what, const char *gradient,
+                      Text *out) {
+  const cJSON *item;
+  int rows = 0;
+  cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(last, "histograms")) {
+    if (strcmp(run_log_text(item, "what"), what) != 0) continue;
+    if (rows++ == 0)
+      text_printf(out, "<div class=\"wide\"><table><tr><th></th><th>%s</th><th>their gradients</th></tr>\n", title);
+    text_add(out, "<tr><th>");
+    svg_add_escaped(out, run_log_text(item, "name"));
+    text_add(out, "</th>");
+    add_cell(first, last, what, run_log_text(item, "name"), out);
+    add_cell(first, last, gradient, run_log_text(item, "name"), out);
+    text_add(out, "</tr>\n");
+  }
+  if (rows) text_add(out, "</table></div>\n");
+}
+
+void report_histograms(const RunLog *run, Text *out) {
+  const cJSON *first, *last;
+  find_lines(run, &first, &last);
+  if (!last) return;
+  text_printf(
+      out,
+      "<section><h2>Layers</h2><p class=\"small\">After epoch %.0f, on some rows of the training data; the outline "
+      "is before the first step. Each histogram has its own height and, with its outline, its own axis.</p>"
+      "<div class=\"two\">\n",
+      run_log_number(last, "epoch"));
+  add_table(first, last, "activations", "activation", "gradient", out);
+  add_table(first, last, "weights", "weight", "weight_gradient", out);
+  text_add(out, "</div></section>\n");
+}

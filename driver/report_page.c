@@ -1,0 +1,174 @@
+// dlc report: one page about a run, or several compared; everything is inside it, nothing is fetched.
+#include "report_page.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "commands.h"
+
+// ---- the page's parts -----------------------------------------------------------------------------------------------
+
+static void add_style(Text *out) {
+  text_printf(out, "<style>%s", svg_style());
+  text_add(out,
+           "*{box-sizing:border-box}body{margin:0 auto;max-width:1240px;padding:20px;background:var(--paper);"
+           "color:var(--ink);font:14px/1.5 system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif}"
+           "h1{font-size:22px;margin:0 0 4px}h2{font-size:17px;margin:28px 0 8px}h3{font-size:14px;margin:8px 0}"
+           ".small{color:var(--soft);font-size:12px;margin:0 0 8px}"
+           ".charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,420px),1fr));gap:14px}"
+           ".charts>div{background:var(--card);border-radius:8px;padding:10px}.charts svg{width:100%;height:auto}"
+           ".two{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,540px),1fr));gap:20px}"
+           ".two>div{min-width:0}.wide{overflow-x:auto}.wide svg{max-width:none}"
+           "table{border-collapse:collapse}th,td{text-align:left;padding:3px 10px 3px 0;font-weight:400;"
+           "vertical-align:middle}th{font-size:12px;color:var(--soft)}"
+           "dl{display:flex;flex-wrap:wrap;gap:6px 22px;margin:8px 0}dt{font-size:12px;color:var(--soft)}"
+           "dd{margin:0;font-variant-numeric:tabular-nums}.mistakes{display:grid;gap:10px;"
+           "grid-template-columns:repeat(auto-fill,minmax(92px,1fr))}figure{margin:0}"
+           "figure img{width:84px;height:84px;object-fit:contain;image-rendering:pixelated;background:#888;"
+           "border-radius:4px}figcaption{font-size:11px;line-height:1.35;color:var(--soft)}"
+           "pre{background:var(--card);padding:14px;border-radius:8px;overflow-x:auto;font-size:12.5px}"
+           "</style>\n");
+}
+
+static void add_fact(Text *out, const char *name, const char *value) {
+  text_add(out, "<div><dt>");
+  svg_add_escaped(out, name);
+  text_add(out, "</dt><dd>");
+  svg_add_escaped(out, value);
+  text_add(out, "</dd></div>\n");
+}
+
+// A run's last line: every split's scores; then what it was started with.
+static void add_facts(const RunLog *run, Text *out) {
+  static const char *const keys[] = {"seed", "batch", "numerics"};
+  int n = cJSON_GetArraySize(run->epochs);
+  const cJSON *last = n ? cJSON_GetArrayItem(run->epochs, n - 1) : NULL, *item;
+  text_add(out, "<dl>\n");
+  cJSON_ArrayForEach(item, last) {
+    if (cJSON_IsNumber(item)) add_fact(out, item->string, arena_printf(out->arena, "%.6g", item->valuedouble));
+  }
+  for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
+    const cJSON *value = cJSON_GetObjectItemCaseSensitive(run->options, keys[k]);
+    if (cJSON_IsNumber(value)) add_fact(out, keys[k], arena_printf(out->arena, "%.17g", value->valuedouble));
+    if (cJSON_IsString(value)) add_fact(out, keys[k], value->valuestring);
+  }
+  cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(run->options, "set")) {
+    if (cJSON_IsString(item)) add_fact(out, item->string, item->valuestring);
+  }
+  text_add(out, "</dl>\n");
+}
+
+static void add_charts(const RunLog *runs, int n_runs, Text *out) {
+  int count;
+  SvgChart *charts = report_curves(out->arena, runs, n_runs, &count);
+  text_add(out, "<section><h2>Curves</h2><div class=\"charts\">\n");
+  for (int k = 0; k < count; k++) {
+    text_add(out, "<div>");
+    svg_chart(&charts[k], 0, out);
+    text_add(out, "</div>\n");
+  }
+  text_add(out, "</div></section>\n");
+}
+
+static void add_program(const RunLog *run, Text *out) {
+  if (!*run->program) return;
+  text_add(out, "<section><h2>Program</h2><pre>");
+  svg_add_escaped(out, run->program);
+  text_add(out, "</pre></section>\n");
+}
+
+static void begin_page(const char *title, const char *below, Text *out) {
+  text_add(out,
+           "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+           "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
+           "<meta name=\"color-scheme\" content=\"light dark\"><title>");
+  svg_add_escaped(out, title);
+  text_add(out, "</title>\n");
+  add_style(out);
+  text_add(out, "</head><body>\n<h1>");
+  svg_add_escaped(out, title);
+  text_add(out, "</h1><p class=\"small\">");
+  svg_add_escaped(out, below);
+  text_add(out, "</p>\n");
+}
+
+static void one_run(Session *s, const RunLog *run, Text *out) {
+  const char *model = run_log_text(run->options, "model");
+  begin_page(*model ? model : run->name, run->path, out);
+  add_facts(run, out);
+  add_charts(run, 1, out);
+  report_histograms(run, out);
+  report_predictions(s, run, out);
+  add_program(run, out);
+  text_add(out, "</body></html>\n");
+}
+
+static void several_runs(const RunLog *runs, int n_runs, Text *out) {
+  begin_page(arena_printf(out->arena, "%d runs", n_runs), "drawn through: train; dashed: other splits", out);
+  add_charts(runs, n_runs, out);
+  text_add(out, "<section><h2>Runs</h2><div class=\"two\">\n");
+  for (int k = 0; k < n_runs; k++) {
+    text_add(out, "<div><h3>");
+    svg_add_escaped(out, runs[k].path);
+    text_add(out, "</h3>");
+    add_facts(&runs[k], out);
+    text_add(out, "</div>\n");
+  }
+  text_add(out, "</div></section>\n</body></html>\n");
+}
+
+// All charts, one below the other.
+static void picture(const RunLog *runs, int n_runs, Text *out) {
+  int count;
+  SvgChart *charts = report_curves(out->arena, runs, n_runs, &count);
+  text_printf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\"><style>%s</style>\n",
+              SVG_CHART_WIDTH, SVG_CHART_HEIGHT * count, svg_style());
+  text_add(out, "<rect width=\"100%\" height=\"100%\" fill=\"var(--paper)\"/>\n");
+  for (int k = 0; k < count; k++) svg_chart(&charts[k], SVG_CHART_HEIGHT * k, out);
+  text_add(out, "</svg>\n");
+}
+
+// ---- the command ----------------------------------------------------------------------------------------------------
+
+static bool write_page(Session *s, const char *path, const Text *page) {
+  IoWriter *writer;
+  int error = io_replace_begin(s->io, s->arena, path, &writer);
+  if (!error) {
+    error = io_replace_write(writer, page->bytes, page->length);
+    if (error)
+      io_replace_abort(writer);
+    else
+      error = io_replace_commit(writer);
+  }
+  if (error) diag_error(s->sink, DIAG_E0651, SPAN_NONE, "cannot write '%s': %s", path, strerror(-error));
+  return !error;
+}
+
+static int make_report(Session *s, const RunLog *runs, int n_runs) {
+  const char *path = s->options.output, *ending = path ? strrchr(path, '.') : NULL;
+  if (!path) path = arena_printf(s->arena, "%s/report.html", runs[0].path);
+  Text page = text_new(s->arena);
+  if (ending && !strcmp(ending, ".svg"))
+    picture(runs, n_runs, &page);
+  else if (n_runs == 1)
+    one_run(s, &runs[0], &page);
+  else
+    several_runs(runs, n_runs, &page);
+  if (!write_page(s, path, &page)) return STATUS_WRITE;
+  text_printf(&s->out, "%s\n", path);
+  return STATUS_DONE;
+}
+
+int command_report(Session *s) {
+  int n = s->options.n_operands;
+  RunLog *runs = arena_array(s->arena, (size_t)n, sizeof *runs);
+  bool ok = true;
+  int read = 0;
+  while (ok && read < n) {
+    ok = run_log_read(s, s->options.operands[read], &runs[read]);
+    read++;
+  }
+  int status = ok ? make_report(s, runs, n) : STATUS_DATA;
+  for (int k = 0; k < read; k++) run_log_free(&runs[k]);
+  return status;
+}
