@@ -5,6 +5,7 @@
 int command_bench(Session *session);
 int command_check(Session *session);
 int command_compile(Session *session);
+int command_doctor(Session *session);
 int command_dump(Session *session);
 int command_eval(Session *session);
 int command_grad(Session *session);

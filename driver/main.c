@@ -46,6 +46,12 @@ static const Command commands[] = {
      "dlc grad examples/gradient.dl --at x=-2,y=5,z=-4\n"
      "dlc grad examples/rectifier.dl --at x=normal --batch 100 --jacobian\n"
      "dlc grad examples/lenet5.dl --weights w.safetensors --input image=x.npy,label=y.npy -o grads.safetensors"},
+    {"doctor", command_doctor, "FILE.dl", 1, 1, "what to check before a long run, checked",
+     "Looks at the data, the first weights and the gradients, and trains for a moment on a sample: inputs, labels, first\n"
+     "loss, regularisation, steps without slope, gradients against finite differences, 20 samples learnt by heart, a range\n"
+     "of learning rates, dead ReLUs, update to weight ratios. Each check has a verdict and, where something is wrong,\n"
+     "advice. Exit status 1 where anything was found. Takes seconds, for large networks a minute or more.",
+     "dlc doctor examples/digits.dl"},
     {"report", command_report, "RUN..", 1, 64, "the learning curves of a run, or of several",
      "Writes one page about a training run (default RUN/report.html): loss, metrics, learning rate, update to weight ratios,\n"
      "histograms of activations and gradients by layer, a classifier's confusion matrix and worst mistakes, the program.\n"

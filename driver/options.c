@@ -27,7 +27,7 @@ typedef struct Row {
 } Row;
 
 // Commands by what they do with a program.
-#define COMPILING "compile dump bench train eval predict grad"
+#define COMPILING "compile dump bench train eval predict grad doctor"
 #define PROGRAM COMPILING " check init graph"
 #define FIELD(member) offsetof(Options, member)
 
@@ -38,11 +38,15 @@ static const Row rows[] = {
      ARG_COUNT,
      FIELD(batch),
      NULL},
-    {{"data", 0, "DIR", "train eval report", "where data files are (default: DLC_DATA, else beside the program)"},
+    {{"data", 0, "DIR", "train eval report doctor",
+      "where data files are (default: DLC_DATA, else beside the program)"},
      ARG_TEXT,
      FIELD(data),
      NULL},
-    {{"seed", 0, "S", "train init grad bench", "of every random number (default 0)"}, ARG_SEED, FIELD(seed), NULL},
+    {{"seed", 0, "S", "train init grad bench doctor", "of every random number (default 0)"},
+     ARG_SEED,
+     FIELD(seed),
+     NULL},
     {{"threads", 0, "N", COMPILING " report", "how many to use (default: every core)"},
      ARG_COUNT,
      FIELD(threads),
@@ -117,7 +121,7 @@ static const Row rows[] = {
 
     {{"seconds", 0, "S", "bench", "how long to measure"}, ARG_SECONDS, FIELD(seconds), NULL},
     {{"profile", 0, NULL, "bench", "show each kernel's time"}, ARG_FLAG, FIELD(profile), NULL},
-    {{"json", 0, NULL, "compile eval bench grad", "print JSON"}, ARG_FLAG, FIELD(json), NULL},
+    {{"json", 0, NULL, "compile eval bench grad doctor", "print JSON"}, ARG_FLAG, FIELD(json), NULL},
     {{"quiet", 0, NULL, "*", "no progress, no warnings"}, ARG_FLAG, FIELD(quiet), NULL},
     {{"help", 'h', NULL, "*", "show the command's help"}, ARG_FLAG, FIELD(help), NULL},
 };
