@@ -127,10 +127,9 @@ void doctor_labels(Doctor *d) {
     same += labels[nearest(d, values, weight, features, row, seen)] == labels[row];
   double found = (double)same / (double)queries, spread = sqrt(chance * (1 - chance) / (double)queries);
   bool shuffled = found < chance + 3 * spread && chance < 0.95;
-  doctor_find(d, "labels", shuffled ? SICK : FINE,
-              shuffled
-                  ? "check that rows and labels are in the same order: with shuffled labels only chance is learnt"
-                  : NULL,
-              "%sthe nearest other row has the same label in %.0f %% of rows; by chance %.0f %%",
-              shuffled ? "they look shuffled: " : "", 100 * found, 100 * chance);
+  doctor_find(
+      d, "labels", shuffled ? SICK : FINE,
+      shuffled ? "check that rows and labels are in the same order: with shuffled labels only chance is learnt" : NULL,
+      "%sthe nearest other row has the same label in %.0f %% of rows; by chance %.0f %%",
+      shuffled ? "they look shuffled: " : "", 100 * found, 100 * chance);
 }
