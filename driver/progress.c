@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "report.h"
@@ -38,19 +39,43 @@ void progress_time(double seconds, Text *out) {
     text_printf(out, "%lld h %02lld min", whole / 3600, whole / 60 % 60);
 }
 
+// Columns of the terminal; 0 where it does not say.
+static int columns(void) {
+  struct winsize size;
+  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+// A line longer than the terminal is wide would not be written over: the scores give way first, then its end.
+static void fit(Text *line, size_t begin, size_t scores, size_t scores_end) {
+  size_t most = (size_t)columns(), length = line->length - begin;
+  if (most < 2 || length < most) return;
+  size_t over = length - (most - 1), all = scores_end - scores, cut = over < all ? over : all;
+  while (cut < all && strncmp(line->bytes + scores_end - cut, "  ", 2) != 0) cut++;  // no half numbers
+  memmove(line->bytes + scores_end - cut, line->bytes + scores_end, line->length - scores_end + 1);
+  line->length -= cut;
+  if (line->length - begin >= most) line->bytes[line->length = begin + most - 1] = '\0';
+}
+
 void progress_show(Progress *p, const ProgressPoint *point) {
   Text *line = &p->line;
   text_clear(line);
   if (p->live) text_add(line, "\r");
+  size_t begin = line->length;
   if (point->epochs)
     text_printf(line, "epoch %lld/%lld  ", (long long)point->epoch, (long long)point->epochs);
   else
     text_printf(line, "epoch %lld  ", (long long)point->epoch);
-  text_printf(line, "step %lld/%lld  %s  ", (long long)point->step, (long long)point->steps, point->text);
+  text_printf(line, "step %lld/%lld  ", (long long)point->step, (long long)point->steps);
+  size_t scores = line->length;
+  text_add(line, point->text);
+  size_t scores_end = line->length;
+  text_add(line, "  ");
   report_number(llround(point->rows_per_second), line);
   text_add(line, " rows/s  ");
   progress_time(point->seconds_left, line);
-  text_add(line, p->live ? " left\x1b[K" : " left\n");
+  text_add(line, " left");
+  if (p->live) fit(line, begin, scores, scores_end);
+  text_add(line, p->live ? "\x1b[K" : "\n");
   put(p);
   p->showing = p->live;
   p->next = now(p->session) + (p->live ? LIVE_SECONDS : PLAIN_SECONDS);
