@@ -38,7 +38,7 @@ static void add_cell(const cJSON *first, const cJSON *last, const char *what, co
   const cJSON *now = find_histogram(last, what, name), *then = first == last ? NULL : find_histogram(first, what, name);
   double now_bins[MOST_BINS], then_bins[MOST_BINS];
   SvgBars bars, before;
-  text_add(out, "<td>");
+  text_add(out, "<div>");
   if (now && read_bars(now, now_bins, &bars)) {
     bool has_before = then && read_bars(then, then_bins, &before);
     svg_histogram(&bars, has_before ? &before : NULL, out);
@@ -48,25 +48,25 @@ static void add_cell(const cJSON *first, const cJSON *last, const char *what, co
     if (zeros > 0.005) text_printf(out, ", zeros %.0f %%", 100 * zeros);
     text_add(out, "</div>");
   }
-  text_add(out, "</td>");
+  text_add(out, "</div>");
 }
 
-static void add_table(const cJSON *first, const cJSON *last, const char *title, const char *what, const char *gradient,
+// A card for each layer or weight: its values, and their gradients beside them.
+static void add_cards(const cJSON *first, const cJSON *last, const char *title, const char *what, const char *gradient,
                       Text *out) {
   const cJSON *item;
-  int rows = 0;
+  int cards = 0;
   cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(last, "histograms")) {
     if (strcmp(run_log_text(item, "what"), what) != 0) continue;
-    if (rows++ == 0)
-      text_printf(out, "<div class=\"wide\"><table><tr><th></th><th>%s</th><th>their gradients</th></tr>\n", title);
-    text_add(out, "<tr><th>");
+    if (cards++ == 0) text_printf(out, "<h3>%s, and at the right their gradients</h3><div class=\"layers\">\n", title);
+    text_add(out, "<div><div class=\"small\">");
     svg_add_escaped(out, run_log_text(item, "name"));
-    text_add(out, "</th>");
+    text_add(out, "</div><div class=\"pair\">");
     add_cell(first, last, what, run_log_text(item, "name"), out);
     add_cell(first, last, gradient, run_log_text(item, "name"), out);
-    text_add(out, "</tr>\n");
+    text_add(out, "</div></div>\n");
   }
-  if (rows) text_add(out, "</table></div>\n");
+  if (cards) text_add(out, "</div>\n");
 }
 
 void report_histograms(const RunLog *run, Text *out) {
@@ -76,10 +76,9 @@ void report_histograms(const RunLog *run, Text *out) {
   text_printf(
       out,
       "<section><h2>Layers</h2><p class=\"small\">After epoch %.0f, on some rows of the training data; the outline "
-      "is before the first step. Each histogram has its own height and, with its outline, its own axis.</p>"
-      "<div class=\"two\">\n",
+      "is before the first step. Each histogram has its own height and, with its outline, its own axis.</p>\n",
       run_log_number(last, "epoch"));
-  add_table(first, last, "activations", "activation", "gradient", out);
-  add_table(first, last, "weights", "weight", "weight_gradient", out);
-  text_add(out, "</div></section>\n");
+  add_cards(first, last, "Activations", "activation", "gradient", out);
+  add_cards(first, last, "Weights", "weight", "weight_gradient", out);
+  text_add(out, "</section>\n");
 }

@@ -11,7 +11,7 @@ SvgChart *report_curves(Arena *arena, const RunLog *runs, int n_runs, int *count
 
 // ---- report_layers.c ----
 
-// Tables of histograms, a row a layer: activations and their gradients, weights and theirs; at the end of the run, with
+// Histograms, a card a layer: activations and their gradients, weights and theirs; at the end of the run, with
 // the start as an outline.
 void report_histograms(const RunLog *run, Text *out);
 
