@@ -84,12 +84,14 @@ static int width(const char *text) {
   return n;
 }
 
-// The place of the values: behind the longest label.
-static int longest(const Drawing *d, NodeId id, int depth) {
+// The place of the values: behind the longest label. Visits what text_node will, a node's operands once.
+static int longest(const Drawing *d, NodeId id, int depth, bool *visited) {
   const Node *node = graph_node(d->run->lowered->graph, id);
   int most = 3 * depth + width(label(d, id));
+  if (visited[id]) return most;
+  visited[id] = true;
   for (int k = 0; k < node->n_in; k++) {
-    int below = depth < 24 ? longest(d, node->in[k], depth + 1) : 0;
+    int below = longest(d, node->in[k], depth + 1, visited);
     if (below > most) most = below;
   }
   return most;
@@ -125,7 +127,9 @@ void grad_draw_text(const AtRun *run, Text *out) {
   for (size_t k = 0; k < g->n_outputs; k++) {
     if (g->outputs[k].kind != OUT_RESULT) continue;
     NodeId id = g->outputs[k].value;
-    text_node(&d, id, "", "", "", longest(&d, id, 0) + 3);
+    bool *visited = arena_array(d.arena, g->n_nodes, sizeof *visited);
+    memcpy(visited, d.drawn, g->n_nodes * sizeof *visited);
+    text_node(&d, id, "", "", "", longest(&d, id, 0, visited) + 3);
   }
 }
 

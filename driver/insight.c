@@ -11,7 +11,7 @@ enum {
   NOTES = 200,              // in a run
   SAMPLE = 1 << 16,         // elements of a tensor whose update is measured
   LOOKED_ROWS = 64,         // of a batch, at most
-  LOOKED_FLOATS = 1 << 23,  // of all probed values together
+  LOOKED_FLOATS = 1 << 22,  // of all probed values together
   MOST_LOOKED = 64          // layers
 };
 

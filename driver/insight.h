@@ -19,5 +19,6 @@ void insight_release(Insight *insight);  // NULL is allowed
 // Around the update of step number `step` (from 0, of `steps`): what the weights were before it.
 void insight_before(Insight *insight, int64_t step, int64_t steps, double loss);
 void insight_after(Insight *insight, int64_t step, double lr);
-// How the model is at `step`, on the first rows of the batch that stands in the training runner's inputs.
+// How the model is at `step`, on the first rows of the batch that stands in the training runner's inputs. Overwrites
+// the gradients, so it is called between steps.
 void insight_look(Insight *insight, int64_t step, int64_t epoch, int64_t rows);

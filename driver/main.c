@@ -19,8 +19,9 @@ static const Command commands[] = {
      "dlc dump examples/lenet5.dl --stage loops --mode infer --batch 1"},
     {"train", command_train, "FILE.dl", 1, 1, "run a model's train block",
      "Trains and writes a run directory: checkpoints (step-*.safetensors with the weights, step-*.run with all else that a\n"
-     "resumed run needs), log.jsonl, TensorBoard's events, the program and its options. Every split is evaluated after each\n"
-     "epoch. Ctrl-C writes a checkpoint and ends; --resume DIR goes on there, with the bits of the uninterrupted run.",
+     "resumed run needs), log.jsonl and curves.jsonl, TensorBoard's events, the program and its options. Every\n"
+     "split is evaluated after each epoch. Ctrl-C writes a checkpoint and ends; --resume DIR goes on there, with the bits\n"
+     "of the uninterrupted run.",
      "dlc train examples/digits.dl\n"
      "dlc train examples/lenet5.dl --data ../shared/data --epochs 3 --out runs/lenet5\n"
      "dlc train examples/lenet5.dl --data ../shared/data --resume runs/lenet5"},

@@ -71,6 +71,7 @@ static void add_splits(Charts *c, SvgChart *chart, int run, const char *score) {
     const char *name = arena_strndup(c->arena, item->string, (size_t)(dot - item->string));
     SvgSeries series = {.name = series_name(c, run, name), .colour = c->n_runs > 1 ? run : split, .dots = true};
     series.dashed = split++ > 0;
+    series.unlisted = c->n_runs > 1 && series.dashed;
     add_series(c, chart, series, c->runs[run].epochs, item->string);
   }
 }
@@ -80,6 +81,7 @@ static void add_score(Charts *c, const char *score) {
   SvgChart *chart = new_chart(c, score);
   for (int run = 0; run < c->n_runs; run++) {
     SvgSeries batches = {.name = series_name(c, run, "batches"), .colour = c->n_runs > 1 ? run : 0, .faint = true};
+    batches.unlisted = c->n_runs > 1;
     if (is_loss) add_series(c, chart, batches, c->runs[run].curves, "loss");
     add_splits(c, chart, run, score);
   }
@@ -138,7 +140,7 @@ SvgChart *report_curves(Arena *arena, const RunLog *runs, int n_runs, int *count
   int n_names = score_names(&c, names);
   if (n_names == 0) names[n_names++] = "loss";  // before the end of the first epoch
   for (int k = 0; k < n_names; k++) add_score(&c, names[k]);
-  add_noted(&c, "learning rate", "lr", false);
+  add_noted(&c, "learning rate", "lr", n_runs > 1);  // optimizers differ by powers of ten
   if (n_runs == 1) add_ratios(&c);
   add_noted(&c, "length of the gradient", "gradient", true);
   *count = c.n;

@@ -105,7 +105,8 @@ static void one_run(Session *s, const RunLog *run, Text *out) {
 }
 
 static void several_runs(const RunLog *runs, int n_runs, Text *out) {
-  begin_page(arena_printf(out->arena, "%d runs", n_runs), "drawn through: train; dashed: other splits", out);
+  begin_page(arena_printf(out->arena, "%d runs", n_runs), "drawn through: train; dashed: other splits; pale: batches",
+             out);
   add_charts(runs, n_runs, out);
   text_add(out, "<section><h2>Runs</h2><div class=\"two\">\n");
   for (int k = 0; k < n_runs; k++) {

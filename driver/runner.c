@@ -36,7 +36,8 @@ Runner *runner_new(Arena *arena, const Unit *unit, Team *team, const Runner *sha
   r->param = shared ? shared->param : aligned_floats(arena, r->params, &r->bytes);
   r->state = shared ? shared->state : aligned_floats(arena, r->states, &r->bytes);
   r->state_next = aligned_floats(arena, r->states, &r->bytes);
-  if (unit->mode == MODE_TRAIN) r->grad = aligned_floats(arena, r->params, &r->bytes);
+  if (unit->mode == MODE_TRAIN)
+    r->grad = shared && shared->grad ? shared->grad : aligned_floats(arena, r->params, &r->bytes);
   r->inputs = arena_array(arena, (size_t)r->step->n_inputs, sizeof *r->inputs);
   for (int k = 0; k < r->step->n_inputs; k++) {
     const DlcTensor *input = &r->step->inputs[k];

@@ -17,7 +17,8 @@ typedef struct Runner {
 } Runner;
 
 // Room for a unit that has been through pipeline_codegen, all zero. `shared`: NULL, or a runner whose parameter and
-// state blocks this one uses (training and evaluation of the same model); tables must agree.
+// state blocks this one uses, and whose gradient block where it has one (training and evaluation of the same model);
+// tables must agree.
 Runner *runner_new(Arena *arena, const Unit *unit, Team *team, const Runner *shared);
 // The initial weights and states of a seed.
 void runner_init(Runner *runner, uint64_t seed);

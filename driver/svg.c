@@ -159,7 +159,7 @@ static void draw_line(const Frame *f, const SvgSeries *series) {
   text_printf(f->out, "<path class=\"series k%d%s%s\" d=\"", series->colour % SVG_COLOURS,
               series->dashed ? " dashed" : "", series->faint ? " faint" : "");
   for (int k = 0; k < series->n; k++) {
-    double y = scaled(f->chart, series->points[k].y);
+    double y = isfinite(series->points[k].x) ? scaled(f->chart, series->points[k].y) : NAN;
     if (isfinite(y)) text_printf(f->out, "%c%.1f %.1f", pen_down ? 'L' : 'M', at_x(f, series->points[k].x), at_y(f, y));
     pen_down = isfinite(y);
   }
@@ -170,7 +170,7 @@ static void draw_line(const Frame *f, const SvgSeries *series) {
 
 static void draw_dots(const Frame *f, const SvgSeries *series) {
   for (int k = 0; k < series->n; k++) {
-    double y = scaled(f->chart, series->points[k].y);
+    double y = isfinite(series->points[k].x) ? scaled(f->chart, series->points[k].y) : NAN;
     if (!isfinite(y)) continue;
     text_printf(f->out, "<circle class=\"f%d\" cx=\"%.1f\" cy=\"%.1f\" r=\"2.6\"><title>", series->colour % SVG_COLOURS,
                 at_x(f, series->points[k].x), at_y(f, y));
@@ -185,6 +185,7 @@ static int legend(const SvgChart *chart, Text *out) {
   int rows = 1;
   for (int s = 0; s < chart->n_series; s++) {
     const SvgSeries *series = &chart->series[s];
+    if (series->unlisted) continue;
     double width = 26 + LETTER * (double)strlen(series->name) + 10;
     if (x + width > SVG_CHART_WIDTH && x > LEFT) x = LEFT, rows++;
     if (out) {

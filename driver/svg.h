@@ -14,10 +14,11 @@ typedef struct SvgSeries {
   SvgPoint *points;  // [n], by x; what is not finite leaves a gap
   int n;
   size_t capacity;
-  int colour;   // 0.., taken modulo SVG_COLOURS
-  bool dashed;  // of another split than train
-  bool faint;   // thin and pale: what is noisy
-  bool dots;    // a dot at each point
+  int colour;     // 0.., taken modulo SVG_COLOURS
+  bool dashed;    // of another split than train
+  bool faint;     // thin and pale: what is noisy
+  bool dots;      // a dot at each point
+  bool unlisted;  // not in the legend
 } SvgSeries;
 
 typedef struct SvgChart {

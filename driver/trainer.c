@@ -90,12 +90,12 @@ static Outcome train_batch(Trainer *t) {
   const Batch *batch = loader_next(t->loader);
   Runner *r = t->train;
   for (int k = 0; k < r->step->n_inputs; k++) r->inputs[k] = batch->fields[k];
+  if (t->state.step == 0) insight_look(t->insight, 0, 0, batch->count);
   t->lr = schedule_rate(&t->spec->schedule, t->spec->optimizer.lr, t->state.step, t->batches, t->steps);
   runner_step(r, batch->count, t->state.seed, (uint64_t)t->state.step, NULL);
   Outcome outcome = check_step(t);
   if (outcome != GOES_ON) return outcome;
   runner_accept(r);
-  if (t->state.step == 0) insight_look(t->insight, 0, 0, batch->count);
   insight_before(t->insight, t->state.step, t->steps, output_value(r, t->outputs[0]));
   optimizer_update(&t->optimizer, t->team, r->params, r->param, r->grad, t->lr);
   insight_after(t->insight, t->state.step, t->lr);
