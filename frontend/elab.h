@@ -64,7 +64,10 @@ struct Value {
     int64_t integer;
     double number;
     bool boolean;
-    const char *text;
+    struct {
+      const char *text;
+      bool quoted;  // VALUE_STRING: a user's literal; the library's messages show it in quotes
+    };
     Dim dim;
     struct {
       int64_t from, to;

@@ -206,10 +206,6 @@ static const Decl *global_callable(Elab *e, const char *name) {
 }
 
 void elab_report_unknown_function(DiagSink *sink, Globals *globals, const Name *name) {
-  if (elab_comes_later(name->text)) {
-    diag_error(sink, DIAG_E0006, name->span, "'%s' has no meaning in this version yet", name->text);
-    return;
-  }
   const char **names =
       arena_array(sink->arena, globals->n_items + (globals->library ? globals->library->n_items : 0), sizeof *names);
   size_t n = 0;

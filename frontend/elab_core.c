@@ -315,9 +315,6 @@ static Value core_concat(const Core *c) {
   return elab_tensor(c->e, build_concat(&c->e->builder, axis, in, list.n), &list.items[0]);
 }
 
-// core.later("why"): refuses what this version gives no meaning.
-static Value core_later(const Core *c) { return fail(c, DIAG_E0006, "%s", c->arg[0].text); }
-
 // core.slice(x, axis, start, count): in range, as std.dl has checked.
 static Value core_slice(const Core *c) {
   int axis;
@@ -468,7 +465,6 @@ static const CoreRow rows[] = {
     {"reshape", 2, core_reshape, OP_COUNT},
     {"transpose", 2, core_transpose, OP_COUNT},
     {"concat", 2, core_concat, OP_COUNT},
-    {"later", 1, core_later, OP_COUNT},
     {"slice", 4, core_slice, OP_COUNT},
     {"pad", 3, core_pad, OP_COUNT},
     {"broadcast", 2, core_broadcast, OP_COUNT},

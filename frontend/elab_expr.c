@@ -182,7 +182,7 @@ static Value evaluate(Elab *e, Scope *scope, const Expr *expr) {
     case EXPR_FLOAT:
       return value_float(expr->number);
     case EXPR_STRING:
-      return value_string(expr->text);
+      return (Value){.kind = VALUE_STRING, .text = expr->text, .quoted = !elab_in_library(e, expr->span)};
     case EXPR_BOOL:
       return value_bool(expr->boolean);
     case EXPR_PATH:

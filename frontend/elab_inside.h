@@ -99,7 +99,6 @@ void elab_report_open_field(Elab *e, const Field *field, Span span);  // E0231
 Value core_call(Elab *e, const char *name, const CallArg *args, int n_args, Span span);
 
 // ---- elab_words.c --------------------------------------------------------------------------------------------------
-bool elab_comes_later(const char *name);  // a library function that this version does not have
 bool elab_option_word(const char *name);
 const char *const *elab_option_words(size_t *count);
 // Replaces {name} by the name's compile-time value.

@@ -61,6 +61,7 @@ void value_print(const Elab *e, Value v, Text *out) {
     case VALUE_BOOL:
       return text_add(out, v.boolean ? "true" : "false");
     case VALUE_STRING:
+      return text_printf(out, v.quoted && e->frame->library ? "\"%s\"" : "%s", v.text);
     case VALUE_WORD:
       return text_add(out, v.text);
     case VALUE_NONE:

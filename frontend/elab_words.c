@@ -1,4 +1,4 @@
-// Words with a meaning of their own: option values, names that come later, conversions, {name} in texts.
+// Words with a meaning of their own: option values, conversions, {name} in texts.
 #include "elab_inside.h"
 
 #include <ctype.h>
@@ -17,13 +17,6 @@ bool elab_option_word(const char *name) {
   const char *const *words = elab_option_words(&n);
   for (size_t k = 0; k < n; k++)
     if (!strcmp(words[k], name)) return true;
-  return false;
-}
-
-bool elab_comes_later(const char *name) {
-  static const char *const later[] = {"top_k", "sort", "vote", "knn", "conv3d", "conv2d_transpose"};
-  for (size_t k = 0; k < sizeof later / sizeof *later; k++)
-    if (!strcmp(later[k], name)) return true;
   return false;
 }
 

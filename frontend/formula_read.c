@@ -87,6 +87,24 @@ static Affine plain_subscript(Formula *f, const Expr *expr, IndexExpr *result) {
 
 static Affine affine(Formula *f, const Visible *visible, const Expr *expr, IndexExpr *result);
 
+// core.exact(i + p - r, s): the quotient, and outside of the tensor where s leaves a remainder. For the library alone.
+static bool is_exact(const Formula *f, const Expr *expr) {
+  return expr->kind == EXPR_CALL && elab_in_library(f->e, expr->span) && expr->path->next &&
+         !strcmp(expr->path->text, "core") && !strcmp(expr->path->next->text, "exact");
+}
+
+static Affine exact_divide(Formula *f, const Visible *visible, const Expr *expr, IndexExpr *result) {
+  IndexExpr by;
+  Affine left = affine(f, visible, expr->args->value, result);
+  Affine right = affine(f, visible, expr->args->next->value, &by);
+  if (worse(left, right) != AFFINE) return worse(left, right);
+  if (!is_constant(&by) || by.offset < 1 || result->kind != DIV_NONE) return NOT_AFFINE;
+  if (by.offset == 1) return AFFINE;
+  result->divisor = by.offset;
+  result->kind = DIV_EXACT;
+  return in_reach(result);
+}
+
 static Affine affine_binary(Formula *f, const Visible *visible, const Expr *expr, IndexExpr *result) {
   IndexExpr b;
   Affine left = affine(f, visible, expr->a, result), right = affine(f, visible, expr->b, &b);
@@ -114,6 +132,7 @@ static Affine affine(Formula *f, const Visible *visible, const Expr *expr, Index
     return in_reach(result);
   }
   if (expr->kind == EXPR_BINARY) return affine_binary(f, visible, expr, result);
+  if (is_exact(f, expr)) return exact_divide(f, visible, expr, result);
   if (expr->kind != EXPR_UNARY || expr->op != AST_NEG) return NOT_AFFINE;
   Affine inner = affine(f, visible, expr->a, result);
   if (inner != AFFINE) return inner;

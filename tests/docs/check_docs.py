@@ -15,7 +15,7 @@ import blocks
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 LANGUAGE, ERRORS = (os.path.join(ROOT, 'docs', name) for name in ('language.md', 'errors.md'))
 NOT_SHOWN = {'E0631'}  # needs a process that may not run code that it wrote
-HELPERS = re.compile(r'window_|loss_shapes')  # of std.dl, for its own use
+HELPERS = re.compile(r'window_|order_|loss_shapes')  # of std.dl, for its own use
 
 
 def text_of(*parts):
@@ -63,8 +63,7 @@ def language_words():
         yield 'word', word
     for key in matches(r'\{"(\w+)", (?:read_\w+|NULL)\}', keys, 'keys'):
         yield 'key', key
-    for what, array, source in (('word', 'option_words', 'elab_words.c'), ('function that comes later', 'later',
-                                'elab_words.c'), ('source that comes later', 'later_sources', 'blocks_data.c'),
+    for what, array, source in (('word', 'option_words', 'elab_words.c'), ('source that comes later', 'later_sources', 'blocks_data.c'),
                                 ('schedule that comes later', 'later', 'blocks_keys.c')):
         for word in words_of(array, 'frontend', source):
             yield what, word
