@@ -14,22 +14,50 @@ typedef enum OptimizerKind {
 typedef struct OptimizerSpec {
   OptimizerKind kind;
   double lr, mu, decay, beta1, beta2, eps;  // those that the kind has
-  bool nesterov;
+  bool nesterov, eps_inside;                // eps_inside: sqrt(s + eps) in the place of sqrt(s) + eps
 } OptimizerSpec;
 
-typedef enum ScheduleKind { SCHEDULE_CONSTANT, SCHEDULE_STEP, SCHEDULE_COSINE } ScheduleKind;
-typedef struct ScheduleSpec {
+// What a schedule makes of the level, a factor of lr, from where the piece before left it (first: 1).
+typedef enum ScheduleKind {
+  SCHEDULE_CONSTANT,     // stays
+  SCHEDULE_WARMUP,       // rises linearly from 0 to the level
+  SCHEDULE_STEP,         // times `factor` after every `every`
+  SCHEDULE_COSINE,       // half a cosine down to `to`
+  SCHEDULE_LINEAR,       // a line to `to`
+  SCHEDULE_EXPONENTIAL,  // times `factor` for each epoch, smoothly
+  SCHEDULE_PLATEAU       // times `factor` whenever the watched score has not improved for `patience` epochs
+} ScheduleKind;
+
+typedef struct RunLength {
+  double count;   // 0: not given
+  bool in_steps;  // else in epochs
+} RunLength;
+
+typedef struct SchedulePiece {
   ScheduleKind kind;
-  double every;  // step: length of a stair, in epochs, or in steps where in_steps
-  bool in_steps;
-  double factor;  // step: the rate is multiplied by this at every stair
-  double to;      // cosine: fraction of lr reached at the end of the run
+  RunLength length;  // how long it lasts; not given: to the end of the run
+  RunLength every;
+  double factor, to;
+  int64_t patience;
+} SchedulePiece;
+
+enum { SCHEDULE_MOST = 8 };
+typedef struct ScheduleSpec {  // pieces joined by >>; none: the rate stays
+  SchedulePiece piece[SCHEDULE_MOST];
+  int n;
 } ScheduleSpec;
+
+// A score of a split whose improvement decides: "valid.loss".
+typedef struct WatchSpec {
+  const char *score;  // NULL: nothing is watched
+  int64_t patience;   // epochs in a row without improvement
+  bool maximize;      // an improvement is a greater value
+} WatchSpec;
 
 typedef struct TrainSpec {
   const char *model, *data;
   OptimizerSpec optimizer;                                       // default sgd(lr = 0.01)
-  ScheduleSpec schedule;                                         // default constant
+  ScheduleSpec schedule;                                         // default none
   int64_t batch;                                                 // default 32
   int64_t epochs;                                                // default 1
   int64_t steps;                                                 // a total; 0: epochs decide
@@ -38,6 +66,10 @@ typedef struct TrainSpec {
   int64_t checkpoint_epochs, checkpoint_steps, checkpoint_keep;  // default 1, 0, 3
   bool fast;                                                     // numerics = fast
   int64_t memory_bytes;                                          // 0: no limit
+  double clip_norm, clip_value;                                  // of the gradient; 0: as it is
+  double max_norm;                                               // of each unit's weights; 0: as they are
+  WatchSpec plateau;                                             // for a schedule's plateau
+  WatchSpec early_stop;
   Span span;
 } TrainSpec;
 

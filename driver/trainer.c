@@ -9,6 +9,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "constrain.h"
 #include "finite.h"
 #include "signals.h"
 #include "train_report.h"
@@ -91,13 +92,16 @@ static Outcome train_batch(Trainer *t) {
   Runner *r = t->train;
   for (int k = 0; k < r->step->n_inputs; k++) r->inputs[k] = batch->fields[k];
   if (t->state.step == 0) insight_look(t->insight, 0, 0, batch->count);
-  t->lr = schedule_rate(&t->spec->schedule, t->spec->optimizer.lr, t->state.step, t->batches, t->steps);
+  t->lr = schedule_rate(&t->spec->schedule, t->spec->optimizer.lr, t->state.step, t->batches, t->steps,
+                        t->state.plateau_level);
   runner_step(r, batch->count, t->state.seed, (uint64_t)t->state.step, NULL);
   Outcome outcome = check_step(t);
   if (outcome != GOES_ON) return outcome;
   runner_accept(r);
+  gradient_clip(t->spec, t->team, r->params, r->grad, t->squares);
   insight_before(t->insight, t->state.step, t->steps, output_value(r, t->outputs[0]));
   optimizer_update(&t->optimizer, t->team, r->params, r->param, r->grad, t->lr);
+  weights_constrain(t->spec, t->team, r->params, r->param);
   insight_after(t->insight, t->state.step, t->lr);
   advance(t, batch);
   if (progress_is_due(&t->progress)) show_progress(t);
@@ -193,6 +197,36 @@ static void begin_epoch(Trainer *t) {
   t->epoch_rows = 0;
 }
 
+static double score_of(const EpochReport *report, const char *name) {
+  for (int k = 0; k < report->n_items; k++)
+    if (!strcmp(report->items[k].name, name)) return report->items[k].value;
+  return NAN;
+}
+
+// What a complete epoch's scores mean for the schedule and for the run's end.
+static void take_scores(Trainer *t, const EpochReport *report) {
+  RunState *s = &t->state;
+  const ScheduleSpec *schedule = &t->spec->schedule;
+  int piece = schedule_piece(schedule, s->step, t->batches);
+  const WatchSpec *plateau = &t->spec->plateau, *stop = &t->spec->early_stop;
+  if (piece >= 0 && schedule->piece[piece].kind == SCHEDULE_PLATEAU &&
+      watch_take(&s->plateau, plateau, score_of(report, plateau->score))) {
+    s->plateau_level *= schedule->piece[piece].factor;
+    s->plateau.since = 0;
+  }
+  if (stop->score) watch_take(&s->stall, stop, score_of(report, stop->score));
+}
+
+static bool has_stalled(const Trainer *t) {
+  return t->spec->early_stop.score && t->state.stall.since >= t->spec->early_stop.patience;
+}
+
+static void say_stalled(Trainer *t) {
+  const WatchSpec *stop = &t->spec->early_stop;
+  progress_say(&t->progress, "stopped early: %s has not improved on %.4g for %lld epoch%s", stop->score,
+               t->state.stall.best, (long long)t->state.stall.since, t->state.stall.since == 1 ? "" : "s");
+}
+
 // Reports; then, where the epoch is complete, the next one begins.
 static Outcome report_epoch(Trainer *t) {
   Arena *arena = arena_beside(t->session->arena);
@@ -204,6 +238,7 @@ static Outcome report_epoch(Trainer *t) {
       say_report(t, arena, &report);
     }
     print_report(t, &report);
+    if (t->state.batch == t->batches) take_scores(t, &report);
   }
   arena_free(arena);
   if (!done) return signals_caught() ? STOPPED : NO_MEMORY;
@@ -237,11 +272,12 @@ static Outcome after_step(Trainer *t) {
 static Outcome loop(Trainer *t) {
   begin_epoch(t);
   Outcome outcome = GOES_ON;
-  if (t->state.batch == t->batches || t->state.step >= t->steps) outcome = report_epoch(t);
-  while (outcome == GOES_ON && t->state.step < t->steps) {
+  if (t->state.batch == t->batches || t->state.step >= t->steps || has_stalled(t)) outcome = report_epoch(t);
+  while (outcome == GOES_ON && t->state.step < t->steps && !has_stalled(t)) {
     outcome = signals_caught() ? STOPPED : train_batch(t);
     if (outcome == GOES_ON) outcome = after_step(t);
   }
+  if (outcome == GOES_ON && has_stalled(t)) say_stalled(t);
   return outcome;
 }
 

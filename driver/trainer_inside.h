@@ -22,6 +22,7 @@ typedef struct Trainer {
   int n_others;
   Loader *loader;
   Optimizer optimizer;
+  double *squares;  // for gradient_clip
   RunState state;
   int *outputs;            // of the step: whose values state.sums adds up, the loss first: [state.n_sums]
   int64_t batches, steps;  // of an epoch, of the run

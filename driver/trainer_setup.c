@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "checked.h"
+#include "constrain.h"
 #include "report.h"
 #include "trainer_inside.h"
 
@@ -47,6 +48,7 @@ static bool make_runners(Trainer *t) {
   t->test = runner_new(arena, t->test_unit, t->team, t->train);
   const Runner *r = t->train;
   optimizer_init(&t->optimizer, &t->spec->optimizer, r->params, arena);
+  t->squares = arena_array(arena, (size_t)clip_pieces(r->params), sizeof *t->squares);
   t->outputs = arena_array(arena, (size_t)r->step->n_outputs, sizeof *t->outputs);
   t->state.sums = arena_array(arena, (size_t)r->step->n_outputs, sizeof *t->state.sums);
   t->outputs[t->state.n_sums++] = runner_find_output(r, OUT_LOSS, NULL);
@@ -90,6 +92,9 @@ static bool start_anew(Trainer *t) {
   Runner *r = t->train;
   t->state.batch_rows = t->p->batch;
   t->state.seed = t->p->seed;
+  t->state.plateau_level = 1;
+  t->state.plateau = watch_new(&t->spec->plateau);
+  t->state.stall = watch_new(&t->spec->early_stop);
   t->unsaved = true;
   runner_init(r, t->p->seed);
   const char *weights = t->session->options.weights;

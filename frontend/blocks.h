@@ -78,7 +78,8 @@ typedef enum OptionKind {
   OPTION_WHOLE,   // integer, within low..high
   OPTION_FLAG,    // true or false
   OPTION_TEXT,    // a string, or a bare word
-  OPTION_FILES    // a string, or a list of strings
+  OPTION_FILES,   // a string, or a list of strings
+  OPTION_SCORE    // split.loss or split.metric: checked once the block's metrics are known
 } OptionKind;
 
 typedef struct OptionRule {

@@ -61,6 +61,9 @@ static bool take_value(Program *p, const char *what, Value v, const OptionRule *
       result->text = v.kind == VALUE_STRING ? v.text : NULL;
       if (!result->text) report_wrong(p, what, result->span, "a string", v);
       return result->text != NULL;
+    case OPTION_SCORE:
+      report_wrong(p, what, result->span, "a split's score like valid.loss", v);
+      return false;
   }
   return false;
 }
@@ -69,6 +72,11 @@ bool blocks_value(Program *p, Scope *scope, const char *what, const Expr *value,
                   OptionValue *result) {
   *result = (OptionValue){.given = true, .span = value->span};
   const char *word = value->kind == EXPR_PATH ? blocks_head(value) : NULL;
+  bool dotted = value->kind == EXPR_PATH && value->path->next && !value->path->next->next;
+  if (rule->kind == OPTION_SCORE && dotted) {
+    result->text = arena_printf(p->arena, "%s.%s", value->path->text, value->path->next->text);
+    return true;
+  }
   if (rule->kind == OPTION_TEXT && word && !scope_find(scope, word) && !globals_find(p->values->globals, word))
     return result->text = word, true;
   return take_value(p, what, elab_expr(p->values, scope, value), rule, result);

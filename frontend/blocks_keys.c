@@ -2,12 +2,13 @@
 #include "blocks_keys.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 // ---- optimizer ------------------------------------------------------------------------------------------------------
 
 // Rules and defaults of every optimizer, from its row in optimizers.def.
-enum { MOST_OPTIONS = 5 };
+enum { MOST_OPTIONS = 6 };
 typedef struct OptimizerRow {
   const char *name;
   OptimizerKind kind;
@@ -71,18 +72,21 @@ static double *number_field(OptimizerSpec *spec, const char *name) {
   dlc_bug("optimizers.def has an option %s that OptimizerSpec lacks", name);
 }
 
+static bool *flag_field(OptimizerSpec *spec, const char *name) {
+  return strcmp(name, "nesterov") == 0 ? &spec->nesterov : &spec->eps_inside;
+}
+
 static void fill_optimizer(const OptimizerRow *row, const OptionValue *values, OptimizerSpec *spec) {
   *spec = (OptimizerSpec){.kind = row->kind};
   for (int k = 0; k < count_rules(row); k++) {
     if (row->rules[k].kind == OPTION_FLAG)
-      spec->nesterov = values[k].given ? values[k].flag : fallbacks[row->kind][k] != 0;
+      *flag_field(spec, row->rules[k].name) = values[k].given ? values[k].flag : fallbacks[row->kind][k] != 0;
     else
       *number_field(spec, row->rules[k].name) = values[k].given ? values[k].number : fallbacks[row->kind][k];
   }
 }
 
-// The value is none of those that the key takes.
-static bool report_unknown(Program *p, const Expr *value, const char *what, const char *const *names, size_t n) {
+bool blocks_report_unknown(Program *p, const Expr *value, const char *what, const char *const *names, size_t n) {
   const char *head = blocks_head(value);
   if (value->kind == EXPR_ERROR) return false;
   Text list = text_new(p->arena);
@@ -103,7 +107,7 @@ static bool read_optimizer(Program *p, Scope *scope, const Expr *value, TrainSpe
   if (!row) {
     const char *names[OPTIMIZER_COUNT];
     for (int k = 0; k < OPTIMIZER_COUNT; k++) names[k] = optimizers[k].name;
-    return report_unknown(p, value, "optimizer", names, OPTIMIZER_COUNT);
+    return blocks_report_unknown(p, value, "optimizer", names, OPTIMIZER_COUNT);
   }
   OptionValue values[MOST_OPTIONS];
   if (!blocks_bind(p, scope, value, row->rules, count_rules(row), values)) return false;
@@ -135,71 +139,6 @@ Arg *train_optimizer_set(Arena *arena, const char *optimizer, const Arg *args, c
   return first;
 }
 
-// ---- schedule -------------------------------------------------------------------------------------------------------
-
-static bool schedule_constant(Program *p, Scope *scope, const Expr *value, ScheduleSpec *spec) {
-  *spec = (ScheduleSpec){.kind = SCHEDULE_CONSTANT};
-  OptionValue none[1];
-  return blocks_bind(p, scope, value, NULL, 0, none);
-}
-
-// step(every, factor) counts in epochs, step(steps = n, factor = f) in steps.
-static bool schedule_step(Program *p, Scope *scope, const Expr *value, ScheduleSpec *spec) {
-  static const OptionRule rules[] = {{"every", OPTION_NUMBER, false, 1e-9, INFINITY},
-                                     {"factor", OPTION_NUMBER, true, 0, INFINITY},
-                                     {"steps", OPTION_WHOLE, false, 1, INFINITY}};
-  OptionValue v[3];
-  if (!blocks_bind(p, scope, value, rules, 3, v)) return false;
-  if (v[0].given == v[2].given) {
-    diag_error(p->sink, DIAG_E0104, value->span, "step takes one of 'every' (epochs) and 'steps'");
-    return false;
-  }
-  bool in_steps = v[2].given;
-  *spec = (ScheduleSpec){.kind = SCHEDULE_STEP,
-                         .every = in_steps ? v[2].number : v[0].number,
-                         .in_steps = in_steps,
-                         .factor = v[1].number};
-  return true;
-}
-
-static bool schedule_cosine(Program *p, Scope *scope, const Expr *value, ScheduleSpec *spec) {
-  static const OptionRule rules[] = {{"to", OPTION_NUMBER, false, 0, 1}};
-  OptionValue v[1];
-  if (!blocks_bind(p, scope, value, rules, 1, v)) return false;
-  *spec = (ScheduleSpec){.kind = SCHEDULE_COSINE, .to = v[0].number};
-  return true;
-}
-
-static const struct {
-  const char *name;
-  bool (*read)(Program *p, Scope *scope, const Expr *value, ScheduleSpec *spec);
-} schedules[] = {{"constant", schedule_constant}, {"step", schedule_step}, {"cosine", schedule_cosine}};
-enum { SCHEDULES = sizeof schedules / sizeof *schedules };
-
-static bool is_later_schedule(const Expr *value) {
-  static const char *const later[] = {"exponential", "linear", "plateau", "warmup"};
-  const char *head = blocks_head(value);
-  for (size_t k = 0; head && k < sizeof later / sizeof *later; k++)
-    if (strcmp(later[k], head) == 0) return true;
-  return value->kind == EXPR_BINARY && value->op == AST_JOIN;
-}
-
-static bool read_schedule(Program *p, Scope *scope, const Expr *value, TrainSpec *spec) {
-  const char *head = blocks_head(value), *names[SCHEDULES];
-  if (is_later_schedule(value)) {
-    diag_error(
-        p->sink, DIAG_E0006, value->span,
-        head ? "the schedule %s is not given a meaning yet" : "schedules joined with >> are not given a meaning yet",
-        head);
-    return false;
-  }
-  for (size_t k = 0; k < SCHEDULES; k++) {
-    names[k] = schedules[k].name;
-    if (head && strcmp(head, names[k]) == 0) return schedules[k].read(p, scope, value, &spec->schedule);
-  }
-  return report_unknown(p, value, "schedule", names, SCHEDULES);
-}
-
 // ---- checkpoint -----------------------------------------------------------------------------------------------------
 
 static bool read_checkpoint(Program *p, Scope *scope, const Expr *value, TrainSpec *spec) {
@@ -208,7 +147,7 @@ static bool read_checkpoint(Program *p, Scope *scope, const Expr *value, TrainSp
                                      {"keep", OPTION_WHOLE, false, 1, 1000000}};
   static const char *const names[] = {"every"};
   const char *head = blocks_head(value);
-  if (!head || strcmp(head, "every") != 0) return report_unknown(p, value, "checkpoint", names, 1);
+  if (!head || strcmp(head, "every") != 0) return blocks_report_unknown(p, value, "checkpoint", names, 1);
   OptionValue v[3];
   if (!blocks_bind(p, scope, value, rules, 3, v)) return false;
   if (v[0].given && v[1].given) {
@@ -219,6 +158,79 @@ static bool read_checkpoint(Program *p, Scope *scope, const Expr *value, TrainSp
   spec->checkpoint_epochs = v[1].given ? 0 : v[0].given ? v[0].whole : 1;
   if (v[2].given) spec->checkpoint_keep = v[2].whole;
   return true;
+}
+
+// ---- what is done to gradients and weights --------------------------------------------------------------------------
+
+// One of several calls of one number above 0 each: norm(1.0), value(0.5). Its number in *result, which one returned; -1
+// after reporting.
+static int read_bound(Program *p, Scope *scope, const Expr *value, const char *what, const char *const *names, size_t n,
+                      const char *option, double *result) {
+  const char *head = blocks_head(value);
+  for (size_t k = 0; head && k < n; k++) {
+    if (strcmp(head, names[k]) != 0) continue;
+    OptionRule rule = {option, OPTION_NUMBER, true, 1e-30, INFINITY};
+    OptionValue v;
+    if (!blocks_bind(p, scope, value, &rule, 1, &v)) return -1;
+    *result = v.number;
+    return (int)k;
+  }
+  blocks_report_unknown(p, value, what, names, n);
+  return -1;
+}
+
+static bool read_clip(Program *p, Scope *scope, const Expr *value, TrainSpec *spec) {
+  static const char *const names[] = {"norm", "value"};
+  double most;
+  int which = read_bound(p, scope, value, "clip", names, 2, "most", &most);
+  if (which >= 0) *(which == 0 ? &spec->clip_norm : &spec->clip_value) = most;
+  return which >= 0;
+}
+
+static bool read_constrain(Program *p, Scope *scope, const Expr *value, TrainSpec *spec) {
+  static const char *const names[] = {"max_norm"};
+  return read_bound(p, scope, value, "constrain", names, 1, "most", &spec->max_norm) >= 0;
+}
+
+// ---- early stopping -------------------------------------------------------------------------------------------------
+
+// stall(valid.loss, 5): a loss improves downwards, a metric upwards unless `maximize` says otherwise.
+static bool read_early_stop(Program *p, Scope *scope, const Expr *value, TrainSpec *spec) {
+  static const OptionRule rules[] = {{"score", OPTION_SCORE, true, 0, 0},
+                                     {"patience", OPTION_WHOLE, true, 1, INFINITY},
+                                     {"maximize", OPTION_FLAG, false, 0, 0}};
+  static const char *const names[] = {"stall"};
+  const char *head = blocks_head(value);
+  if (!head || strcmp(head, "stall") != 0) return blocks_report_unknown(p, value, "early_stop", names, 1);
+  OptionValue v[3];
+  if (!blocks_bind(p, scope, value, rules, 3, v)) return false;
+  bool is_loss = strcmp(strchr(v[0].text, '.') + 1, "loss") == 0;
+  spec->early_stop = (WatchSpec){v[0].text, v[1].whole, v[2].given ? v[2].flag : !is_loss};
+  return true;
+}
+
+// ---- memory ---------------------------------------------------------------------------------------------------------
+
+// "256 MB": a whole number and a unit, powers of 1024.
+static int64_t bytes_of(const char *text) {
+  static const char *const units[] = {"KB", "MB", "GB", "TB", "KiB", "MiB", "GiB", "TiB"};
+  char *end;
+  long long count = strtoll(text, &end, 10);
+  if (end == text || count < 1 || count > 1000000) return 0;
+  while (*end == ' ') end++;
+  for (int k = 0; k < 8; k++)
+    if (strcmp(end, units[k]) == 0) return (int64_t)count << (10 * (k % 4 + 1));
+  return 0;
+}
+
+static bool read_memory(Program *p, Scope *scope, const Expr *value, TrainSpec *spec) {
+  Value v = elab_expr(p->values, scope, value);
+  if (value_is_poison(v)) return false;
+  spec->memory_bytes = v.kind == VALUE_STRING ? bytes_of(v.text) : 0;
+  if (spec->memory_bytes) return true;
+  diag_error(p->sink, DIAG_E0156, value->span, "memory takes a size like \"256 MB\" (KB, MB, GB or TB), not %s",
+             value_describe(p->values, v));
+  return false;
 }
 
 // ---- plain values ---------------------------------------------------------------------------------------------------
@@ -261,7 +273,7 @@ static bool read_numerics(Program *p, Scope *scope, const Expr *value, TrainSpec
   (void)scope;
   const char *word = blocks_head(value);
   if (!word || value->kind != EXPR_PATH || (strcmp(word, names[0]) != 0 && strcmp(word, names[1]) != 0))
-    return report_unknown(p, value, "numerics", names, 2);
+    return blocks_report_unknown(p, value, "numerics", names, 2);
   spec->fast = strcmp(word, "fast") == 0;
   return true;
 }
@@ -269,13 +281,13 @@ static bool read_numerics(Program *p, Scope *scope, const Expr *value, TrainSpec
 // ---- the table ------------------------------------------------------------------------------------------------------
 
 static const TrainKey keys[] = {
-    {"optimizer", read_optimizer}, {"schedule", read_schedule},
-    {"batch", read_batch},         {"epochs", read_epochs},
-    {"steps", read_steps},         {"seed", read_seed},
-    {"shuffle", read_shuffle},     {"checkpoint", read_checkpoint},
-    {"numerics", read_numerics},   {"clip", NULL},
-    {"constrain", NULL},           {"memory", NULL},
-    {"early_stop", NULL},
+    {"optimizer", read_optimizer},   {"schedule", read_schedule},
+    {"batch", read_batch},           {"epochs", read_epochs},
+    {"steps", read_steps},           {"seed", read_seed},
+    {"shuffle", read_shuffle},       {"checkpoint", read_checkpoint},
+    {"numerics", read_numerics},     {"clip", read_clip},
+    {"constrain", read_constrain},   {"memory", read_memory},
+    {"early_stop", read_early_stop},
 };
 enum { KEYS = sizeof keys / sizeof *keys };
 
@@ -299,7 +311,6 @@ const char *blocks_nearest_setting(const Program *p, const char *word) {
   for (size_t m = 0; m < p->n_models; m++)
     for (const Param *param = p->models[m]->params; param; param = param->next)
       if (param->hyper) words[n++] = param->name->text;
-  for (int k = 0; k < KEYS; k++)
-    if (keys[k].read) words[n++] = keys[k].name;
+  for (int k = 0; k < KEYS; k++) words[n++] = keys[k].name;
   return text_nearest(word, words, n);
 }

@@ -4,7 +4,7 @@
 
 typedef struct TrainKey {
   const char *name;
-  // Reads the key's value into the spec; false after reporting. NULL: a key of the language without a meaning yet.
+  // Reads the key's value into the spec; false after reporting.
   bool (*read)(Program *p, Scope *scope, const Expr *value, TrainSpec *spec);
 } TrainKey;
 
@@ -17,3 +17,8 @@ bool train_optimizer_has(const char *optimizer, const char *option);
 // The call's arguments with that option set to `value`.
 Arg *train_optimizer_set(Arena *arena, const char *optimizer, const Arg *args, const char *option, Expr *value,
                          Span span);
+
+// A schedule: pieces joined by >> (blocks_schedule.c).
+bool read_schedule(Program *p, Scope *scope, const Expr *value, TrainSpec *spec);
+// Reports a value that is none of those that `what` takes; returns false.
+bool blocks_report_unknown(Program *p, const Expr *value, const char *what, const char *const *names, size_t n);

@@ -11,7 +11,7 @@
 #include "blocks_keys.h"
 
 // What an item of the block is.
-typedef enum ItemRole { ROLE_WRONG, ROLE_KEY, ROLE_LOSS, ROLE_METRIC, ROLE_LATER, ROLE_NAME } ItemRole;
+typedef enum ItemRole { ROLE_WRONG, ROLE_KEY, ROLE_LOSS, ROLE_METRIC, ROLE_NAME } ItemRole;
 
 static ItemRole role_of(const Item *item) {
   if (!item->assigned) return ROLE_WRONG;
@@ -21,7 +21,7 @@ static ItemRole role_of(const Item *item) {
   if (item->words->next) return strcmp(word, "metric") == 0 ? ROLE_METRIC : ROLE_WRONG;
   if (strcmp(word, "loss") == 0) return ROLE_LOSS;
   const TrainKey *key = train_key_find(word);
-  return !key ? ROLE_NAME : key->read ? ROLE_KEY : ROLE_LATER;
+  return key ? ROLE_KEY : ROLE_NAME;
 }
 
 static const Name *item_names(const Item *item) { return item->targets ? item->targets : item->words; }
@@ -200,9 +200,6 @@ static void read_entry(Reader *r, int k) {
     case ROLE_NAME:
       read_name(r, entry);
       break;
-    case ROLE_LATER:
-      diag_error(r->p->sink, DIAG_E0006, item->span, "the key '%s' is not given a meaning yet", item->words->text);
-      break;
   }
 }
 
@@ -292,11 +289,47 @@ static void check_splits(Reader *r) {
   diag_error(r->p->sink, DIAG_E0152, block->decl->on->span, "data set '%s' has no split 'train' to train on", name);
 }
 
+// ---- scores that are watched ----------------------------------------------------------------------------------------
+
+static bool has_split(const DataBlock *data, const char *name, size_t length) {
+  for (int k = 0; k < data->spec.n_splits; k++)
+    if (strncmp(data->spec.splits[k].name, name, length) == 0 && data->spec.splits[k].name[length] == 0) return true;
+  return false;
+}
+
+static bool has_score(const TrainBlock *block, const char *name) {
+  if (strcmp(name, "loss") == 0) return true;
+  for (size_t k = 0; k < block->n_steps; k++)
+    if (block->steps[k].kind == TRAIN_METRIC && strcmp(block->steps[k].names->text, name) == 0) return true;
+  return false;
+}
+
+static Span value_span(const Item *items, const char *key) {
+  for (; items; items = items->next)
+    if (items->words && strcmp(items->words->text, key) == 0 && items->value) return items->value->span;
+  return SPAN_NONE;
+}
+
+// A plateau watches the loss of the split `valid` where there is one, else that of training.
+static void check_watched(Reader *r, const Item *items) {
+  TrainBlock *block = r->block;
+  if (!block->data || block->data->broken) return;
+  bool valid = has_split(block->data, "valid", strlen("valid"));
+  block->spec.plateau.score = valid ? "valid.loss" : "train.loss";
+  const char *score = block->spec.early_stop.score, *dot = score ? strchr(score, '.') : NULL;
+  if (!score) return;
+  Span span = value_span(items, "early_stop");
+  if (!has_split(block->data, score, (size_t)(dot - score)))
+    diag_error(r->p->sink, DIAG_E0152, span, "data set '%s' has no split '%.*s'", block->data->spec.name,
+               (int)(dot - score), score);
+  else if (!has_score(block, dot + 1))
+    diag_error(r->p->sink, DIAG_E0156, span, "there is no metric '%s' here", dot + 1);
+}
+
 static TrainSpec defaults(const TrainBlock *block) {
   return (TrainSpec){.model = block->decl->name->text,
                      .data = block->decl->on ? block->decl->on->text : NULL,
                      .optimizer = {.kind = OPTIMIZER_sgd, .lr = 0.01},
-                     .schedule = {.kind = SCHEDULE_CONSTANT},
                      .batch = 32,
                      .epochs = 1,
                      .shuffle = true,
@@ -317,6 +350,7 @@ void train_block_read(Program *program, TrainBlock *block) {
   check_splits(&r);
   if (!read_entries(&r, items)) return;
   for (int k = 0; k < r.n; k++) read_entry(&r, k);
+  check_watched(&r, items);
   bool misspelt = report_unused_names(&r, has_loss(block));
   if (!has_loss(block) && !misspelt) {
     Diag *diag = diag_error(program->sink, DIAG_E0310, block->spec.span, "train %s has no loss", block->spec.model);

@@ -213,9 +213,10 @@ static void refuse_search(Program *p, const Decl *decl) {
 
 // ---- settings -------------------------------------------------------------------------------------------------------
 
-// `value` in the language's own words, as if it stood in a declaration.
+// `value` in the language's own words, as if it stood in a declaration. A key's name may be a reserved word (`memory`).
 static const Expr *parse_setting(Program *p, const Setting *setting) {
-  const char *text = arena_printf(p->arena, "const %s = %s", setting->name, setting->value);
+  const char *name = train_key_find(setting->name) ? "key" : setting->name;
+  const char *text = arena_printf(p->arena, "const %s = %s", name, setting->value);
   size_t errors = p->sink->n_errors;
   Ast *ast = ast_parse(p->arena, p->sink, diag_add_source(p->sink, "--set", text, strlen(text)));
   const Decl *decl = ast->decls;

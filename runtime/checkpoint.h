@@ -4,6 +4,7 @@
 #include "events.h"
 #include "io.h"
 #include "optimizer.h"
+#include "schedule.h"
 #include "tensors.h"
 
 // ---- safetensors --------------------------------------------------------------------------------------------------
@@ -47,7 +48,9 @@ typedef struct RunState {  // all that a resumed run needs besides the weights
   uint64_t seed;
   int64_t rows;  // trained on in this epoch so far
   double *sums;
-  int n_sums;  // over those rows: the loss and each metric, each batch times its rows. The caller's memory
+  double plateau_level;  // what the schedule's plateau has made of the level: schedule_rate
+  Watch plateau, stall;  // what it, and early_stop, have seen
+  int n_sums;            // over those rows: the loss and each metric, each batch times its rows. The caller's memory
 } RunState;
 
 typedef struct RunDir RunDir;

@@ -1,4 +1,4 @@
-// Optimizers and schedules. Each update is PyTorch's formula in single precision, operation by operation; factors that
+// Optimizers. Each update is PyTorch's formula in single precision, operation by operation; factors that
 // depend on the step alone (bias corrections) are computed in double and rounded once, as PyTorch does.
 #include "optimizer.h"
 
@@ -44,7 +44,8 @@ typedef struct Sweep {
   float *restrict w;
   const float *restrict g;
   float *restrict s, *restrict v;
-  float lr, mu, decay, beta1, beta2, eps;
+  float lr, mu, decay, beta1, beta2;
+  float eps_in, eps;             // inside the root, and outside: one of them is 0
   float rest, rest1, rest2;      // 1 - decay, 1 - beta1, 1 - beta2
   float step_size, correction2;  // Adam: lr / (1 - beta1^t), sqrt(1 - beta2^t)
   float keep;                    // AdamW: 1 - lr decay; 1 for parameters that are not to decay
@@ -91,27 +92,28 @@ ON_EVERY_X86 static void optimizer_adagrad(const Sweep *o, int64_t n) {
   for (int64_t k = 0; k < n; k++) {
     float sum = o->s[k] + o->g[k] * o->g[k];
     o->s[k] = sum;
-    o->w[k] -= o->lr * o->g[k] / (__builtin_sqrtf(sum) + o->eps);
+    o->w[k] -= o->lr * o->g[k] / (__builtin_sqrtf(sum + o->eps_in) + o->eps);
   }
 }
 
-// Tieleman and Hinton 2012; eps outside the root.
+// Tieleman and Hinton 2012.
 ON_EVERY_X86 static void optimizer_rmsprop(const Sweep *o, int64_t n) {
   for (int64_t k = 0; k < n; k++) {
     float mean = o->decay * o->s[k] + o->rest * o->g[k] * o->g[k];
     o->s[k] = mean;
-    o->w[k] -= o->lr * o->g[k] / (__builtin_sqrtf(mean) + o->eps);
+    o->w[k] -= o->lr * o->g[k] / (__builtin_sqrtf(mean + o->eps_in) + o->eps);
   }
 }
 
-// Kingma and Ba 2015, in PyTorch's order: w -= step_size m / (sqrt(v) / sqrt(1 - beta2^t) + eps).
+// Kingma and Ba 2015, in PyTorch's order: w -= step_size m / (sqrt(v) / sqrt(1 - beta2^t) + eps). Inside the
+// root, eps_in is eps (1 - beta2^t): sqrt(v + eps_in) / sqrt(1 - beta2^t) = sqrt(v / (1 - beta2^t) + eps).
 ON_EVERY_X86 static void optimizer_adam(const Sweep *o, int64_t n) {
   for (int64_t k = 0; k < n; k++) {
     float m = o->s[k] + o->rest1 * (o->g[k] - o->s[k]);
     float v = o->beta2 * o->v[k] + o->rest2 * o->g[k] * o->g[k];
     o->s[k] = m;
     o->v[k] = v;
-    o->w[k] -= o->step_size * m / (__builtin_sqrtf(v) / o->correction2 + o->eps);
+    o->w[k] -= o->step_size * m / (__builtin_sqrtf(v + o->eps_in) / o->correction2 + o->eps);
   }
 }
 
@@ -174,6 +176,8 @@ static bool all_alike(const TensorTable *params, OptimizerKind kind) {
 static Sweep make_sweep(const Optimizer *o, float *weights, const float *gradients, double lr) {
   const OptimizerSpec *s = &o->spec;
   double t = (double)o->step;
+  bool adam = s->kind == OPTIMIZER_adam || s->kind == OPTIMIZER_adamw;
+  double eps_in = s->eps_inside ? s->eps * (adam ? 1 - pow(s->beta2, t) : 1) : 0;
   return (Sweep){
       .w = weights,
       .g = gradients,
@@ -184,7 +188,8 @@ static Sweep make_sweep(const Optimizer *o, float *weights, const float *gradien
       .decay = (float)s->decay,
       .beta1 = (float)s->beta1,
       .beta2 = (float)s->beta2,
-      .eps = (float)s->eps,
+      .eps_in = (float)eps_in,
+      .eps = s->eps_inside ? 0 : (float)s->eps,
       .rest = (float)(1 - s->decay),
       .rest1 = (float)(1 - s->beta1),
       .rest2 = (float)(1 - s->beta2),
@@ -203,24 +208,4 @@ void optimizer_update(Optimizer *optimizer, Team *team, const TensorTable *param
               .params = params,
               .alike = all_alike(params, optimizer->spec.kind)};
   team_for(team, params->block_floats, GRAIN, update_part, &u);
-}
-
-// ---- schedules
-// --------------------------------------------------------------------------------------------------------
-
-double schedule_rate(const ScheduleSpec *schedule, double lr, int64_t step, int64_t steps_per_epoch,
-                     int64_t total_steps) {
-  switch (schedule->kind) {
-    case SCHEDULE_CONSTANT:
-      return lr;
-    case SCHEDULE_STEP: {
-      double length = schedule->every * (double)(schedule->in_steps ? 1 : steps_per_epoch);
-      return length > 0 ? lr * pow(schedule->factor, floor((double)step / length)) : lr;
-    }
-    case SCHEDULE_COSINE: {  // Loshchilov and Hutter 2017, one period over the run
-      double part = total_steps > 0 ? fmin(1, (double)step / (double)total_steps) : 0;
-      return lr * (schedule->to + (1 - schedule->to) * (1 + cos(3.14159265358979323846 * part)) / 2);
-    }
-  }
-  return lr;
 }

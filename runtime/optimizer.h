@@ -17,11 +17,9 @@ const char *optimizer_name(OptimizerKind kind);
 const char *optimizer_slot_name(OptimizerKind kind, int slot);  // "momentum", "m", "v": in checkpoints
 // Zeroed slots of the table's size.
 void optimizer_init(Optimizer *optimizer, const OptimizerSpec *spec, const TensorTable *params, Arena *arena);
-// One update of all parameters that are not frozen, with this learning rate. PyTorch's formulas: eps outside the root;
+// One update of all parameters that are not frozen, with this learning rate. PyTorch's formulas: eps outside the root
+// unless the spec's eps_inside;
 // momentum v = mu*v + g, w -= lr*v (Nesterov: w -= lr*(g + mu*v)). adamw leaves parameters with decay = false
 // undecayed.
 void optimizer_update(Optimizer *optimizer, Team *team, const TensorTable *params, float *weights,
                       const float *gradients, double lr);
-// The learning rate before update number `step` (from 0) of a run of total_steps, steps_per_epoch.
-double schedule_rate(const ScheduleSpec *schedule, double lr, int64_t step, int64_t steps_per_epoch,
-                     int64_t total_steps);

@@ -134,7 +134,8 @@ static int file_crc(Io io, Arena *arena, const char *path, uint32_t *crc) {
 
 // ---- the position as text -------------------------------------------------------------------------------------------
 //
-// "step 938 updates 938 epoch 1 batch 0 batch_rows 64 seed 0 weights 1c291ca3 rows 0 sums 2 0x0p+0 0x0p+0"
+// "step 938 updates 938 epoch 1 batch 0 batch_rows 64 seed 0 weights 1c291ca3 rows 0 sums 2 0x0p+0 0x0p+0 watch 0x1p+0
+// inf 0 inf 0": the plateau's level, then best and epochs since of the plateau and of early_stop.
 
 static const char *position_text(Arena *arena, const RunState *s, int64_t updates, uint32_t weights_crc) {
   Text text = text_new(arena);
@@ -143,6 +144,8 @@ static const char *position_text(Arena *arena, const RunState *s, int64_t update
   text_printf(&text, " seed %" PRIu64 " weights %08" PRIx32 " rows %" PRId64 " sums %d", s->seed, weights_crc, s->rows,
               s->n_sums);
   for (int k = 0; k < s->n_sums; k++) text_printf(&text, " %a", s->sums[k]);
+  text_printf(&text, " watch %a %a %" PRId64 " %a %" PRId64, s->plateau_level, s->plateau.best, s->plateau.since,
+              s->stall.best, s->stall.since);
   return text.bytes;
 }
 
@@ -161,7 +164,11 @@ static bool position_parse(const char *text, RunState *s, int64_t *updates, uint
     if (end == text + used) return false;
     used = (int)(end - text);
   }
-  return text[used] == '\0' && s->step >= 0 && s->epoch >= 0 && s->batch >= 0 && s->batch_rows >= 1;
+  int end = 0;
+  int watched = sscanf(text + used, " watch %la %la %" SCNd64 " %la %" SCNd64 "%n", &s->plateau_level, &s->plateau.best,
+                       &s->plateau.since, &s->stall.best, &s->stall.since, &end);
+  return watched == 5 && text[used + end] == '\0' && s->step >= 0 && s->epoch >= 0 && s->batch >= 0 &&
+         s->batch_rows >= 1;
 }
 
 // ---- saving ---------------------------------------------------------------------------------------------------------

@@ -63,8 +63,9 @@ def language_words():
         yield 'word', word
     for key in matches(r'\{"(\w+)", (?:read_\w+|NULL)\}', keys, 'keys'):
         yield 'key', key
-    for what, array, source in (('word', 'option_words', 'elab_words.c'), ('source that comes later', 'later_sources', 'blocks_data.c'),
-                                ('schedule that comes later', 'later', 'blocks_keys.c')):
+    for name in matches(r'\{"(\w+)", SCHEDULE_', text_of('frontend', 'blocks_schedule.c'), 'schedules'):
+        yield 'schedule', name
+    for what, array, source in (('word', 'option_words', 'elab_words.c'), ('source that comes later', 'later_sources', 'blocks_data.c')):
         for word in words_of(array, 'frontend', source):
             yield what, word
     sources = matches(r'SourceInfo sources\[\] = (.*?);', text_of('frontend', 'blocks_data.c'), 'sources')[0]

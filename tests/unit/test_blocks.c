@@ -57,7 +57,7 @@ static void train_block_has_defaults(void **state) {
   assert_string_equal(spec->data, "d");
   assert_int_equal(spec->optimizer.kind, OPTIMIZER_sgd);
   assert_true(spec->optimizer.lr == 0.01);
-  assert_int_equal(spec->schedule.kind, SCHEDULE_CONSTANT);
+  assert_int_equal(spec->schedule.n, 0);
   assert_int_equal(spec->batch, 32);
   assert_int_equal(spec->epochs, 1);
   assert_int_equal(spec->steps, 0);
@@ -111,18 +111,52 @@ static void optimizers_take_their_options_and_defaults(void **state) {
   }
 }
 
+static const SchedulePiece *only_piece(Fixture *f, const char *key) {
+  const ScheduleSpec *s = &train_of(f, key, NULL, 0)->schedule;
+  assert_int_equal(s->n, 1);
+  return &s->piece[0];
+}
+
 static void schedules_take_their_options(void **state) {
-  const ScheduleSpec *s = &train_of(*state, "schedule = step(5, 0.1)", NULL, 0)->schedule;
+  const SchedulePiece *s = only_piece(*state, "schedule = step(5, 0.1)");
   assert_int_equal(s->kind, SCHEDULE_STEP);
-  assert_true(s->every == 5 && !s->in_steps && s->factor == 0.1);
-  s = &train_of(*state, "schedule = step(steps = 200, factor = 0.5)", NULL, 0)->schedule;
-  assert_true(s->kind == SCHEDULE_STEP && s->every == 200 && s->in_steps && s->factor == 0.5);
-  s = &train_of(*state, "schedule = cosine(to = 0.25)", NULL, 0)->schedule;
+  assert_true(s->every.count == 5 && !s->every.in_steps && s->factor == 0.1 && s->length.count == 0);
+  s = only_piece(*state, "schedule = step(steps = 200, factor = 0.5)");
+  assert_true(s->kind == SCHEDULE_STEP && s->every.count == 200 && s->every.in_steps && s->factor == 0.5);
+  s = only_piece(*state, "schedule = cosine(to = 0.25)");
   assert_true(s->kind == SCHEDULE_COSINE && s->to == 0.25);
-  s = &train_of(*state, "schedule = cosine", NULL, 0)->schedule;
+  s = only_piece(*state, "schedule = cosine");
   assert_true(s->kind == SCHEDULE_COSINE && s->to == 0);
-  s = &train_of(*state, "schedule = constant", NULL, 0)->schedule;
+  s = only_piece(*state, "schedule = constant");
   assert_true(s->kind == SCHEDULE_CONSTANT);
+  s = only_piece(*state, "schedule = exponential(0.9)");
+  assert_true(s->kind == SCHEDULE_EXPONENTIAL && s->factor == 0.9);
+  const TrainSpec *t = train_of(*state, "schedule = plateau(3, 0.5)", NULL, 0);
+  assert_true(t->schedule.piece[0].kind == SCHEDULE_PLATEAU && t->schedule.piece[0].factor == 0.5);
+  assert_true(t->plateau.patience == 3 && !t->plateau.maximize);
+  assert_string_equal(t->plateau.score, "train.loss");
+}
+
+static void schedules_are_joined(void **state) {
+  const ScheduleSpec *s =
+      &train_of(*state, "schedule = warmup(5) >> linear(to = 0.5, steps = 70) >> cosine(to = 0)", NULL, 0)->schedule;
+  assert_int_equal(s->n, 3);
+  assert_true(s->piece[0].kind == SCHEDULE_WARMUP && s->piece[0].length.count == 5 && !s->piece[0].length.in_steps);
+  assert_true(s->piece[1].kind == SCHEDULE_LINEAR && s->piece[1].length.count == 70 && s->piece[1].length.in_steps);
+  assert_true(s->piece[1].to == 0.5 && s->piece[2].kind == SCHEDULE_COSINE && s->piece[2].length.count == 0);
+}
+
+static void bounds_and_early_stopping(void **state) {
+  const TrainSpec *t = train_of(*state, "clip = norm(1.5) constrain = max_norm(3) memory = \"2 MB\"", NULL, 0);
+  assert_true(t->clip_norm == 1.5 && t->clip_value == 0 && t->max_norm == 3 && t->memory_bytes == 2 << 20);
+  assert_true(train_of(*state, "clip = value(0.5)", NULL, 0)->clip_value == 0.5);
+  t = train_of(*state, "early_stop = stall(train.loss, 5)", NULL, 0);
+  assert_string_equal(t->early_stop.score, "train.loss");
+  assert_true(t->early_stop.patience == 5 && !t->early_stop.maximize);
+  t = train_of(*state, "metric right = mean(f32(y > 0)) early_stop = stall(train.right, patience = 2)", NULL, 0);
+  assert_true(t->early_stop.patience == 2 && t->early_stop.maximize);
+  t = train_of(*state, "early_stop = stall(train.loss, 5, maximize = true)", NULL, 0);
+  assert_true(t->early_stop.maximize);
 }
 
 static void settings_replace_keys_names_and_options(void **state) {
@@ -394,6 +428,8 @@ int main(void) {
       TEST(keys_fill_the_spec),
       TEST(optimizers_take_their_options_and_defaults),
       TEST(schedules_take_their_options),
+      TEST(schedules_are_joined),
+      TEST(bounds_and_early_stopping),
       TEST(settings_replace_keys_names_and_options),
       TEST(settings_reach_hyperparameters),
       TEST(a_model_without_a_block_has_no_spec),

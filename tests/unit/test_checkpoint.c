@@ -1,5 +1,6 @@
 // safetensors files, weights by name, run directories: damage is found, misfits are named, generations fall back.
 #include <errno.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -175,6 +176,9 @@ static RunState at_step(int64_t step) {
                     .batch_rows = 64,
                     .seed = UINT64_MAX,
                     .rows = 128,
+                    .plateau_level = 0.1,
+                    .plateau = {0.3, 2},
+                    .stall = {-INFINITY, 4},
                     .sums = sums,
                     .n_sums = SUMS};
 }
@@ -218,6 +222,8 @@ static void assert_whole(const Back *b, int64_t step) {
   assert_true(b->state.seed == expect.seed);
   assert_int_equal(b->state.rows, expect.rows);
   assert_memory_equal(b->state.sums, expect.sums, SUMS * sizeof(double));
+  assert_true(b->state.plateau_level == 0.1 && b->state.plateau.best == 0.3 && b->state.plateau.since == 2);
+  assert_true(b->state.stall.best == -INFINITY && b->state.stall.since == 4);
   assert_memory_equal(b->w, filled(&params, (float)step), (size_t)params.block_floats * 4);
   assert_memory_equal(b->s, filled(&states, (float)-step), (size_t)states.block_floats * 4);
 }
