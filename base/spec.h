@@ -73,7 +73,32 @@ typedef struct TrainSpec {
   Span span;
 } TrainSpec;
 
+// ---- search -------------------------------------------------------------------------------------------------------
+
+typedef struct SearchAxis {  // k in [1, 3, 5]
+  const char *name;
+  const char **values;  // as a program writes them: [n_values]
+  const char **shown;   // as a table shows them
+  int n_values;
+} SearchAxis;
+
+typedef struct SearchSpec {
+  const char *model, *data;
+  SearchAxis *axes;
+  int n_axes;
+  int64_t folds;      // of cross-validation on `train`; 0: validation
+  uint64_t seed;      // of the folds
+  bool shuffle;       // false: folds are stretches of `train`
+  const char *split;  // validation: on this split
+  const char *score;  // the name of what is compared
+  bool maximize;
+  Span span;
+} SearchSpec;
+
 // ---- data ---------------------------------------------------------------------------------------------------------
+
+// The name of a graph's input that holds a field of a data set, `memory`, starts so; no other input's can.
+#define MEMORY_PREFIX "memory "
 
 typedef enum SourceKind { SOURCE_IDX, SOURCE_CIFAR10, SOURCE_NPY, SOURCE_DIGITS } SourceKind;
 typedef struct SourceSpec {  // a call of a source

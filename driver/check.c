@@ -11,6 +11,7 @@ static bool check_model(Pipeline *p, int model) {
   if (!shown || !pipeline_lower(p, MODE_TRAIN, LOWER_OUTPUT)) return false;
   Unit *unit = p->train ? pipeline_lower(p, MODE_TRAIN, LOWER_LOSS) : pipeline_lower(p, MODE_INFER, LOWER_OUTPUT);
   if (!unit || !pipeline_passes(p, unit, NULL) || !pipeline_plan(p, unit)) return false;
+  if (program_search(p->program, model) && !pipeline_lower(p, MODE_INFER, LOWER_SEARCH)) return false;
   report_layers(p, shown->lowered, out);
   report_memory(p, unit, out);
   return true;

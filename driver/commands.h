@@ -15,6 +15,7 @@ int command_init(Session *session);
 int command_opt(Session *session);
 int command_predict(Session *session);
 int command_report(Session *session);
+int command_search(Session *session);
 int command_show(Session *session);
 int command_train(Session *session);
 int command_version(Session *session);

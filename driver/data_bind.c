@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "labels.h"
+#include "memory.h"
 #include "runner.h"
 
 int64_t data_classes(Pipeline *p) {
@@ -93,7 +94,7 @@ static bool check_field(const FieldBinding *b) {
 
 // What an expression makes of a field is not looked at: only labels that the program takes as they are.
 static bool check_labels(const FieldBinding *b) {
-  Unit *loss = b->convert ? NULL : pipeline_lower(b->p, MODE_INFER, LOWER_LOSS);
+  Unit *loss = b->convert || !b->p->train ? NULL : pipeline_lower(b->p, MODE_INFER, LOWER_LOSS);
   int64_t classes = loss ? labels_classes(loss->graph, b->spec->name) : 0;
   int64_t per_row = b->info.row_bytes / (b->info.type == DATA_U8 ? 1 : (int64_t)sizeof(int32_t));
   for (int64_t row = 0; classes && row < b->info.rows; row++) {
@@ -172,11 +173,13 @@ static bool bind_fields(Pipeline *p, DataStore *store, const DataSpec *data, con
                         const DlcStep *step, BoundSplit *bound, int64_t *rows) {
   FieldBinding first = {0};
   for (int k = 0; k < step->n_inputs; k++) {
+    if (memory_is_input(step->inputs[k].name)) continue;
     FieldBinding b = {
         .p = p, .store = store, .input = &step->inputs[k], .spec = find_field(p, data, split, step->inputs[k].name)};
-    bool done = b.spec && bind_field(&b, &bound->fields[k]);
-    bound->converts[k] = b.convert;
-    if (k == 0) first = b;
+    int at = bound->n_fields++;
+    bool done = b.spec && bind_field(&b, &bound->fields[at]);
+    bound->converts[at] = b.convert;
+    if (at == 0) first = b;
     if (!done || !same_rows(&b, &first)) return false;
   }
   *rows = first.info.rows;
@@ -189,7 +192,6 @@ BoundSplit *data_bind(Pipeline *p, DataStore *store, const DataSpec *data, const
   Arena *arena = p->session->arena;
   BoundSplit *bound = arena_alloc(arena, sizeof *bound);
   bound->name = split->name;
-  bound->n_fields = step->n_inputs;
   bound->fields = arena_array(arena, (size_t)step->n_inputs, sizeof *bound->fields);
   bound->converts = arena_array(arena, (size_t)step->n_inputs, sizeof *bound->converts);
   int64_t rows = 0;

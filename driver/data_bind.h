@@ -6,7 +6,7 @@
 
 typedef struct BoundSplit {
   const char *name;
-  BatchField *fields;  // [n_fields], in the order of the step's inputs
+  BatchField *fields;  // [n_fields], in the order of the step's inputs, those of memory apart
   int n_fields;
   RowSet rows;
   Unit **converts;  // [n_fields], NULL where the field is taken as it is

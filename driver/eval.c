@@ -51,6 +51,7 @@ int command_eval(Session *session) {
   }
   Pipeline *p = pipeline_open(session);
   if (!p) return STATUS_WRONG;
+  p->opens_data = true;
   const DataSpec *data = program_data(p->program, p->model);
   if (!data) {
     diag_error(session->sink, DIAG_E0605, SPAN_NONE, "model '%s' has no train block: there is nothing to evaluate",

@@ -24,10 +24,6 @@ static void add_batch(Scores *scores, const Runner *runner, int64_t rows) {
   }
 }
 
-static void take_batch(Runner *runner, const Batch *batch) {
-  for (int k = 0; k < runner->step->n_inputs; k++) runner->inputs[k] = batch->fields[k];
-}
-
 Scores evaluate_split(Arena *arena, Runner *runner, const BoundSplit *split, int64_t batch, bool (*stop)(void *state),
                       void *state) {
   Scores scores = new_scores(arena, runner->step);
@@ -37,7 +33,7 @@ Scores evaluate_split(Arena *arena, Runner *runner, const BoundSplit *split, int
   while (loader && done < split->rows.count) {
     const Batch *next = stop && stop(state) ? NULL : loader_next(loader);
     if (!next) break;
-    take_batch(runner, next);
+    runner_take(runner, next->fields);
     runner_step(runner, next->count, 0, 0, NULL);
     add_batch(&scores, runner, next->count);
     done += next->count;

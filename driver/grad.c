@@ -8,6 +8,7 @@
 #include "commands.h"
 #include "grad_at.h"
 #include "labels.h"
+#include "memory.h"
 
 typedef struct GradRun {
   Session *session;
@@ -30,12 +31,12 @@ static bool read_inputs(GradRun *g) {
   DlcTensor *named = arena_array(s->arena, (size_t)n, sizeof *named);
   int kept = 0;
   for (int k = 0; k < n; k++)
-    if (k != cotangent) named[kept++] = step->inputs[k];
+    if (k != cotangent && !memory_is_input(step->inputs[k].name)) named[kept++] = step->inputs[k];
   NpyArray *arrays = arena_array(s->arena, (size_t)n, sizeof *arrays);
   if (!bindings_read(s, named, kept, s->options.input, arrays, &g->rows)) return false;
   g->inputs = arena_array(s->arena, (size_t)n, sizeof *g->inputs);
   for (int k = 0, from = 0; k < n; k++)
-    if (k != cotangent) g->inputs[k] = arrays[from++];
+    if (k != cotangent && !memory_is_input(step->inputs[k].name)) g->inputs[k] = arrays[from++];
   if (cotangent < 0 || !s->options.cotangent) return true;
   int64_t rows;
   const char *text = arena_printf(s->arena, "cotangent=%s", s->options.cotangent);
@@ -65,6 +66,7 @@ static void fill_inputs(GradRun *g) {
   for (int k = 0; k < g->runner->step->n_inputs; k++) {
     const DlcTensor *input = &g->runner->step->inputs[k];
     float *to = (float *)g->runner->inputs[k];
+    if (memory_is_input(input->name)) continue;
     if (g->inputs[k].data) {
       bindings_copy(input, &g->inputs[k], 0, g->rows, g->runner->inputs[k]);
       continue;
@@ -147,7 +149,7 @@ static bool run_oracle(GradRun *g) {
   Session *s = g->session;
   const Graph *graph = g->unit->graph;
   int64_t symbols[IR_MAX_SYMBOLS];
-  for (int k = 0; k < IR_MAX_SYMBOLS; k++) symbols[k] = g->rows;
+  for (int k = 0; k < IR_MAX_SYMBOLS; k++) symbols[k] = g->runner->symbols[k] ? g->runner->symbols[k] : g->rows;
   EvalEnv env = {.symbol_values = symbols, .source = oracle_source, .state = g, .seed = g->p->seed};
   EvalTensor *values = arena_array(s->arena, graph->n_nodes, sizeof *values);
   const char *why;
@@ -171,7 +173,8 @@ static void want_input_gradients(Pipeline *p, const Graph *graph) {
   const char **names = arena_array(p->session->arena, graph->n_nodes, sizeof *names);
   for (size_t k = 0; k < graph->n_nodes; k++) {
     const Node *node = &graph->nodes[k];
-    if (node->op == OP_input && node->type == DT_F32 && strcmp(node->name, "cotangent") != 0)
+    if (node->op == OP_input && node->type == DT_F32 && strcmp(node->name, "cotangent") != 0 &&
+        !memory_is_input(node->name))
       names[p->n_grad_inputs++] = node->name;
   }
   p->grad_inputs = names;
@@ -210,6 +213,7 @@ int command_grad(Session *session) {
   if (!find_rows(&g)) return STATUS_DATA;
   g.unit = pipeline_lower(g.p, MODE_TRAIN, g.p->train ? LOWER_GRAD : LOWER_COTANGENT);
   if (!g.unit) return STATUS_WRONG;
+  if (!memory_bind(g.p, g.unit)) return STATUS_DATA;
   want_input_gradients(g.p, g.unit->graph);
   if (!pipeline_passes(g.p, g.unit, NULL) || !pipeline_plan(g.p, g.unit) || !pipeline_codegen(g.p, g.unit))
     return STATUS_WRONG;

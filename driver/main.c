@@ -25,6 +25,11 @@ static const Command commands[] = {
      "dlc train examples/digits.dl\n"
      "dlc train examples/lenet5.dl --data ../shared/data --epochs 3 --out runs/lenet5\n"
      "dlc train examples/lenet5.dl --data ../shared/data --resume runs/lenet5"},
+    {"search", command_search, "FILE.dl", 1, 1, "choose hyperparameters by a search block",
+     "Tries every combination of the search block's values, by cross-validation on the training split or on a validation\n"
+     "split; prints a table with mean and standard deviation over the folds, and the winner on the test split, once. A\n"
+     "network is compiled once for all combinations that do not change it. --json prints one object.",
+     "dlc search examples/neighbours.dl --data ../shared/data"},
     {"eval", command_eval, "FILE.dl", 1, 1, "loss and metrics of saved weights on a split",
      "Runs the inference version over every row of a split of the data and prints the loss and each metric of the\n"
      "train block; --json prints them as one object.",

@@ -27,7 +27,7 @@ typedef struct Row {
 } Row;
 
 // Commands by what they do with a program.
-#define COMPILING "compile dump bench train eval predict grad doctor"
+#define COMPILING "compile dump bench train eval predict grad search doctor"
 #define PROGRAM COMPILING " check init graph"
 #define FIELD(member) offsetof(Options, member)
 
@@ -38,12 +38,12 @@ static const Row rows[] = {
      ARG_COUNT,
      FIELD(batch),
      NULL},
-    {{"data", 0, "DIR", "train eval report doctor",
+    {{"data", 0, "DIR", "train eval predict search report doctor",
       "where data files are (default: DLC_DATA, else beside the program)"},
      ARG_TEXT,
      FIELD(data),
      NULL},
-    {{"seed", 0, "S", "train init grad bench doctor", "of every random number (default 0)"},
+    {{"seed", 0, "S", "train init grad bench search doctor", "of every random number (default 0)"},
      ARG_SEED,
      FIELD(seed),
      NULL},
@@ -54,8 +54,8 @@ static const Row rows[] = {
 
     {{"out", 0, "DIR", "train", "the run directory (default: runs/MODEL-TIME)"}, ARG_TEXT, FIELD(out), NULL},
     {{"resume", 0, "DIR", "train", "go on with the run in this directory"}, ARG_TEXT, FIELD(resume), NULL},
-    {{"epochs", 0, "N", "train", "how often to go through the training split"}, ARG_COUNT, FIELD(epochs), NULL},
-    {{"steps", 0, "N", "train", "updates in total, instead of epochs"}, ARG_COUNT, FIELD(steps), NULL},
+    {{"epochs", 0, "N", "train search", "how often to go through the training split"}, ARG_COUNT, FIELD(epochs), NULL},
+    {{"steps", 0, "N", "train search", "updates in total, instead of epochs"}, ARG_COUNT, FIELD(steps), NULL},
     {{"log", 0, "FILE", "train", "write the log there as well"}, ARG_TEXT, FIELD(log), NULL},
     {{"freeze", 0, "PATTERN", "train", "parameters that stay as they are: 'lenet5.conv2d_*'"},
      ARG_TEXT,
@@ -121,7 +121,7 @@ static const Row rows[] = {
 
     {{"seconds", 0, "S", "bench", "how long to measure"}, ARG_SECONDS, FIELD(seconds), NULL},
     {{"profile", 0, NULL, "bench", "show each kernel's time"}, ARG_FLAG, FIELD(profile), NULL},
-    {{"json", 0, NULL, "compile eval bench grad doctor", "print JSON"}, ARG_FLAG, FIELD(json), NULL},
+    {{"json", 0, NULL, "compile eval bench grad search doctor", "print JSON"}, ARG_FLAG, FIELD(json), NULL},
     {{"quiet", 0, NULL, "*", "no progress, no warnings"}, ARG_FLAG, FIELD(quiet), NULL},
     {{"help", 'h', NULL, "*", "show the command's help"}, ARG_FLAG, FIELD(help), NULL},
 };

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "memory.h"
+
 // ---- opening --------------------------------------------------------------------------------------------------------
 
 int pipeline_find(Pipeline *p) {
@@ -141,6 +143,8 @@ bool pipeline_plan(Pipeline *p, Unit *unit) {
   const Options *options = &p->session->options;
   int64_t *symbol_values = arena_array(p->session->arena, IR_MAX_SYMBOLS, sizeof *symbol_values);
   for (int k = 0; k < IR_MAX_SYMBOLS; k++) symbol_values[k] = p->batch;
+  for (int k = 0; unit->memory && k < unit->memory->n_items; k++)
+    symbol_values[unit->memory->items[k].symbol] = unit->memory->items[k].rows;
   PlanOptions plan = {.no_fuse = options->no_fuse,
                       .memory_limit = options->memory_limit ? options->memory_limit
                                       : p->train            ? p->train->memory_bytes
@@ -157,7 +161,8 @@ bool pipeline_codegen(Pipeline *p, Unit *unit) {
 
 Unit *pipeline_build(Pipeline *p, Mode mode, LowerWhat what) {
   Unit *unit = pipeline_lower(p, mode, what);
-  if (!unit || !pipeline_passes(p, unit, NULL) || !pipeline_plan(p, unit)) return NULL;
+  if (!unit || (p->opens_data && !memory_bind(p, unit)) || !pipeline_passes(p, unit, NULL) || !pipeline_plan(p, unit))
+    return NULL;
   return pipeline_codegen(p, unit) ? unit : NULL;
 }
 

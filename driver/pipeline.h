@@ -16,6 +16,8 @@
 #include "program.h"
 #include "session.h"
 
+struct Memory;  // memory.h
+
 typedef struct Pipeline {
   Session *session;
   const char *path;  // of the .dl file
@@ -27,6 +29,8 @@ typedef struct Pipeline {
   uint64_t seed;     // --seed, else the train block's, else 0
   bool fast;         // --numerics fast, or the train block's
   CodegenOptions codegen;
+  bool opens_data;        // the command reads data: units get what their models hold as memory
+  struct Memory *memory;  // of the last unit that holds some
   // Inputs whose gradients pass autodiff adds besides the parameters': set before pipeline_passes. NULL: none.
   const char *const *grad_inputs;
   int n_grad_inputs;
@@ -35,8 +39,9 @@ typedef struct Pipeline {
 // One graph on its way through the stages. A field is NULL until its stage has run.
 typedef struct Unit {
   Mode mode;
-  Lowered *lowered;    // as the frontend gave it; of a field's graph: tables without tensors
-  const Graph *graph;  // as the last stage left it
+  const struct Memory *memory;  // what the model holds of data sets; NULL: nothing, or not read
+  Lowered *lowered;             // as the frontend gave it; of a field's graph: tables without tensors
+  const Graph *graph;           // as the last stage left it
   Plan *plan;
   Compiled *compiled;  // pipeline_release frees it
 } Unit;

@@ -4,6 +4,8 @@
 #include "bindings.h"
 #include "checkpoint.h"
 #include "commands.h"
+#include "memory.h"
+#include "runner.h"
 
 enum { ROWS_AT_ONCE = 64 };
 
@@ -28,7 +30,8 @@ static bool load_weights(Session *session, Runner *r) {
 static void run_rows(Prediction *p, int64_t first, int64_t rows) {
   Runner *r = p->runner;
   for (int k = 0; k < r->step->n_inputs; k++)
-    bindings_copy(&r->step->inputs[k], &p->inputs[k], first, rows, r->inputs[k]);
+    if (!memory_is_input(r->step->inputs[k].name))
+      bindings_copy(&r->step->inputs[k], &p->inputs[k], first, rows, r->inputs[k]);
   runner_step(r, rows, 0, 0, NULL);
   for (int k = 0; k < r->step->n_outputs; k++) {
     const DlcTensor *output = &r->step->outputs[k];
@@ -66,13 +69,27 @@ static int write_outputs(Prediction *p) {
   return STATUS_DONE;
 }
 
+// --input's tensors, for all inputs but those that memory fills.
+static bool read_inputs(Prediction *p) {
+  const DlcStep *step = p->runner->step;
+  Arena *arena = p->session->arena;
+  DlcTensor *named = arena_array(arena, (size_t)step->n_inputs, sizeof *named);
+  NpyArray *arrays = arena_array(arena, (size_t)step->n_inputs, sizeof *arrays);
+  int n = 0;
+  for (int k = 0; k < step->n_inputs; k++)
+    if (!memory_is_input(step->inputs[k].name)) named[n++] = step->inputs[k];
+  if (!bindings_read(p->session, named, n, p->session->options.input, arrays, &p->rows)) return false;
+  for (int k = step->n_inputs - 1; k >= 0; k--)
+    if (!memory_is_input(step->inputs[k].name)) p->inputs[k] = arrays[--n];
+  return true;
+}
+
 static int predict(Session *session, Pipeline *pipeline, Unit *unit, Team *team) {
   Prediction p = {.session = session, .runner = runner_new(session->arena, unit, team, NULL)};
   const DlcStep *step = p.runner->step;
   p.inputs = arena_array(session->arena, (size_t)step->n_inputs, sizeof *p.inputs);
   if (!load_weights(session, p.runner)) return STATUS_DATA;
-  if (!bindings_read(session, step->inputs, step->n_inputs, session->options.input, p.inputs, &p.rows))
-    return STATUS_DATA;
+  if (!read_inputs(&p)) return STATUS_DATA;
   p.results = arena_array(session->arena, (size_t)step->n_outputs, sizeof *p.results);
   for (int k = 0; k < step->n_outputs; k++) {
     int64_t count = runner_elements(&step->outputs[k], p.rows);
@@ -92,6 +109,7 @@ int command_predict(Session *session) {
   }
   Pipeline *p = pipeline_open(session);
   if (!p) return STATUS_WRONG;
+  p->opens_data = true;
   if (!session->options.batch) p->batch = ROWS_AT_ONCE;
   Unit *unit = pipeline_build(p, MODE_INFER, LOWER_OUTPUT);
   Team *team = unit ? team_new(p->codegen.threads) : NULL;

@@ -1,6 +1,8 @@
 // Tables for people.
 #include "report.h"
 
+#include "memory.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -113,7 +115,7 @@ static void add_signature(const Pipeline *p, const Graph *g, Text *out) {
   int inputs = 0, results = 0;
   for (size_t id = 0; id < g->n_nodes; id++) {
     const Node *node = &g->nodes[id];
-    if (node->op != OP_input) continue;
+    if (node->op != OP_input || memory_is_input(node->name)) continue;
     text_printf(out, "%s%s: ", inputs++ ? ", " : "(", node->name);
     add_type(g, node, out);
   }

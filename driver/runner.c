@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "memory.h"
+
 enum { ALIGNMENT = 64 };
 
 static char *aligned_block(Arena *arena, int64_t bytes, int64_t *total) {
@@ -41,6 +43,7 @@ Runner *runner_new(Arena *arena, const Unit *unit, Team *team, const Runner *sha
   r->inputs = arena_array(arena, (size_t)r->step->n_inputs, sizeof *r->inputs);
   for (int k = 0; k < r->step->n_inputs; k++) {
     const DlcTensor *input = &r->step->inputs[k];
+    if (memory_find(unit->memory, input->name)) continue;
     r->inputs[k] =
         aligned_block(arena, runner_elements(input, r->step->capacity[0]) * dtype_size((DType)input->type), &r->bytes);
   }
@@ -52,7 +55,23 @@ Runner *runner_new(Arena *arena, const Unit *unit, Team *team, const Runner *sha
   r->binding.base[DLC_STATE] = (char *)r->state;
   r->binding.base[DLC_STATE_NEXT] = (char *)r->state_next;
   r->binding.inputs = r->inputs;
+  runner_hold(r, unit->memory);
   return r;
+}
+
+void runner_hold(Runner *r, const Memory *memory) {
+  for (int k = 0; k < r->step->n_inputs; k++) {
+    const MemoryField *field = memory_find(memory, r->step->inputs[k].name);
+    if (!field) continue;
+    r->inputs[k] = field->data;
+    r->symbols[field->symbol] = field->rows;
+  }
+  runner_weights_changed(r);
+}
+
+void runner_take(Runner *r, void *const *fields) {
+  for (int k = 0; k < r->step->n_inputs; k++)
+    if (!memory_is_input(r->step->inputs[k].name)) r->inputs[k] = *fields++;
 }
 
 void runner_init(Runner *r, uint64_t seed) {
@@ -63,7 +82,7 @@ void runner_init(Runner *r, uint64_t seed) {
 
 void runner_step(Runner *r, int64_t rows, uint64_t seed, uint64_t step_number, StepProfile *profile) {
   DlcRt rt = {.seed = seed, .step = step_number};
-  for (int k = 0; k < DLC_MAX_SYMBOLS; k++) rt.symbol[k] = rows;
+  for (int k = 0; k < DLC_MAX_SYMBOLS; k++) rt.symbol[k] = r->symbols[k] ? r->symbols[k] : rows;
   if (r->states->block_floats) memcpy(r->state_next, r->state, (size_t)r->states->block_floats * sizeof *r->state);
   step_run(r->team, r->step, &r->binding, &rt, r->scratch, profile);
   r->binding.prepared = true;

@@ -9,6 +9,7 @@ typedef struct Runner {
   Team *team;
   const TensorTable *params, *states;
   StepBinding binding;
+  int64_t symbols[DLC_MAX_SYMBOLS];  // values of those that memory's rows decide; 0: the batch
   char **inputs;              // [step->n_inputs]; runner_new gives each room for a full batch, callers may repoint
   char **scratch;             // for step_run
   float *param, *grad;        // [params->block_floats]
@@ -28,6 +29,11 @@ void runner_accept(Runner *runner);
 // Parameters or states are no longer those of the last step: what follows from them alone is computed anew. To be
 // called by whoever changes them behind a runner that has done a step; training steps need it not.
 void runner_weights_changed(Runner *runner);
+
+// Points the inputs that memory fills at it, all of it or a fold's; runner_new does this with the unit's.
+void runner_hold(Runner *runner, const struct Memory *memory);
+// Points the others, in order, at a batch's fields.
+void runner_take(Runner *runner, void *const *fields);
 
 // Where an output of the step lies, valid until the next step. -1/NULL where there is none of that kind and name
 // (name NULL: the first of the kind).

@@ -84,6 +84,7 @@ int command_train(Session *session) {
     diag_error(session->sink, DIAG_E0605, SPAN_NONE, "model '%s' has no train block", p->model_name);
     return STATUS_USAGE;
   }
+  p->opens_data = true;
   signals_watch();
   const Options *o = &session->options;
   const char *path = o->resume ? o->resume : o->out ? o->out : default_directory(p);

@@ -25,6 +25,7 @@ static bool should_stop(void *unused) { return (void)unused, signals_caught() !=
 // --------------------------------------------------------------------------------------------
 
 static Outcome diverged(Trainer *t, const char *what) {
+  if (!t->run) return DIVERGED;
   Diag *diag = diag_error(t->session->sink, DIAG_E0640, SPAN_NONE, "%s is not finite in epoch %lld, step %lld", what,
                           (long long)t->state.epoch + 1, (long long)t->state.step + 1);
   diag_line(t->session->sink, diag, DIAG_HELP, "the learning rate is %g there; a smaller one is what most often helps",
@@ -61,6 +62,7 @@ static Outcome check_step(Trainer *t) {
 // ---------------------------------------------------------------------------------------------------------
 
 static void show_progress(Trainer *t) {
+  if (!t->run) return;
   double spent = now(t) - t->epoch_start, rate = spent > 0 ? (double)t->epoch_rows / spent : 0;
   double rows_left = (double)(t->steps - t->state.step) * (double)t->state.batch_rows;
   text_clear(&t->line);
@@ -90,7 +92,7 @@ static void advance(Trainer *t, const Batch *batch) {
 static Outcome train_batch(Trainer *t) {
   const Batch *batch = loader_next(t->loader);
   Runner *r = t->train;
-  for (int k = 0; k < r->step->n_inputs; k++) r->inputs[k] = batch->fields[k];
+  runner_take(r, batch->fields);
   if (t->state.step == 0) insight_look(t->insight, 0, 0, batch->count);
   t->lr = schedule_rate(&t->spec->schedule, t->spec->optimizer.lr, t->state.step, t->batches, t->steps,
                         t->state.plateau_level);
@@ -115,7 +117,7 @@ static Outcome train_batch(Trainer *t) {
 static Outcome save(Trainer *t, bool last) {
   const Runner *r = t->train;
   Outcome outcome = check_block(t, "parameter ", r->params, r->param);
-  if (outcome != GOES_ON) return outcome;
+  if (outcome != GOES_ON || !t->run) return outcome;
   int error =
       run_save(t->run, &t->state, r->params, r->param, r->states, r->state, &t->optimizer, t->spec->checkpoint_keep);
   if (!error) {
@@ -233,11 +235,11 @@ static Outcome report_epoch(Trainer *t) {
   EpochReport report;
   bool done = make_report(t, arena, &report);
   if (done) {
-    if (t->state.rows) {
+    if (t->state.rows && t->run) {
       log_report(t, arena, &report);
       say_report(t, arena, &report);
     }
-    print_report(t, &report);
+    if (t->run) print_report(t, &report);
     if (t->state.batch == t->batches) take_scores(t, &report);
   }
   arena_free(arena);
@@ -269,7 +271,7 @@ static Outcome after_step(Trainer *t) {
   return due ? save(t, false) : GOES_ON;
 }
 
-static Outcome loop(Trainer *t) {
+Outcome trainer_loop(Trainer *t) {
   begin_epoch(t);
   Outcome outcome = GOES_ON;
   if (t->state.batch == t->batches || t->state.step >= t->steps || has_stalled(t)) outcome = report_epoch(t);
@@ -277,7 +279,7 @@ static Outcome loop(Trainer *t) {
     outcome = signals_caught() ? STOPPED : train_batch(t);
     if (outcome == GOES_ON) outcome = after_step(t);
   }
-  if (outcome == GOES_ON && has_stalled(t)) say_stalled(t);
+  if (outcome == GOES_ON && has_stalled(t) && t->run) say_stalled(t);
   return outcome;
 }
 
@@ -297,7 +299,7 @@ static int finish(Trainer *t, Outcome outcome) {
 }
 
 static int train(Trainer *t, bool resume) {
-  int status = trainer_open(t, resume) ? finish(t, loop(t)) : STATUS_RESOURCE;
+  int status = trainer_open(t, resume) ? finish(t, trainer_loop(t)) : STATUS_RESOURCE;
   trainer_release(t);
   return status;
 }
@@ -307,7 +309,7 @@ static int train(Trainer *t, bool resume) {
 int train_run(Pipeline *p, RunDir *run, bool resume) {
   Session *session = p->session;
   Trainer *t = arena_alloc(session->arena, sizeof *t);
-  *t = (Trainer){.session = session, .p = p, .spec = p->train, .run = run, .log = -1};
+  *t = (Trainer){.session = session, .arena = session->arena, .p = p, .spec = p->train, .run = run, .log = -1};
   t->progress = progress_new(session);
   t->line = text_new(session->arena);
   jmp_buf outer;

@@ -9,10 +9,11 @@ typedef enum Outcome { GOES_ON, STOPPED, DIVERGED, CANNOT_WRITE, NO_MEMORY } Out
 
 typedef struct Trainer {
   Session *session;
+  Arena *arena;  // of what lives as long as the run
   Pipeline *p;
   const TrainSpec *spec;
-  RunDir *run;
-  int log;  // --log's file, or -1
+  RunDir *run;  // NULL: one of a search's many, which leaves nothing behind and says nothing
+  int log;      // --log's file, or -1
   Team *team;
   Unit *train_unit, *test_unit;
   Runner *train, *test;  // share parameters and states
@@ -36,6 +37,11 @@ typedef struct Trainer {
   Progress progress;
   Text line;  // reused
 } Trainer;
+
+// The loop, once everything is there.
+Outcome trainer_loop(Trainer *t);
+// Runners, counts, first weights and the loader of a trainer whose units, team and splits are there already.
+bool trainer_open_fold(Trainer *t);
 
 // The name of sum k of the state: "loss" or the metric's.
 const char *trainer_sum_name(const Trainer *t, int k);

@@ -43,7 +43,7 @@ static bool freeze(Trainer *t) {
 }
 
 static bool make_runners(Trainer *t) {
-  Arena *arena = t->session->arena;
+  Arena *arena = t->arena;
   t->train = runner_new(arena, t->train_unit, t->team, NULL);
   t->test = runner_new(arena, t->test_unit, t->team, t->train);
   const Runner *r = t->train;
@@ -150,8 +150,8 @@ static bool start_loader(Trainer *t) {
     epoch++;
     index = 0;
   }
-  t->loader = loader_new(t->session->arena, t->split->fields, t->split->n_fields, &t->split->rows, t->p->batch,
-                         t->spec->shuffle, t->state.seed, epoch, index);
+  t->loader = loader_new(t->arena, t->split->fields, t->split->n_fields, &t->split->rows, t->p->batch, t->spec->shuffle,
+                         t->state.seed, epoch, index);
   if (!t->loader) diag_error(t->session->sink, DIAG_E0602, SPAN_NONE, "a thread for the data cannot be had");
   return t->loader != NULL;
 }
@@ -174,6 +174,8 @@ bool trainer_open(Trainer *t, bool resume) {
   if (ready) say_beginning(t);
   return ready;
 }
+
+bool trainer_open_fold(Trainer *t) { return make_runners(t) && count_steps(t) && start_anew(t) && start_loader(t); }
 
 void trainer_release(Trainer *t) {
   loader_free(t->loader);

@@ -39,6 +39,15 @@ typedef struct TrainBlock {
   bool broken;  // something in it was reported
 } TrainBlock;
 
+typedef struct SearchBlock {
+  const Decl *decl, *model;  // model NULL: unknown
+  DataBlock *data;           // NULL: unknown
+  TrainBlock *train;         // the model's, or NULL
+  SearchSpec spec;
+  TrainStep objective;  // value NULL: not given
+  bool has_by, broken;
+} SearchBlock;
+
 struct Program {
   Arena *arena;
   DiagSink *sink;
@@ -54,15 +63,21 @@ struct Program {
   size_t n_data, data_capacity;
   TrainBlock **trains;
   size_t n_trains, trains_capacity;
+  SearchBlock **searches;
+  size_t n_searches, searches_capacity;
   SettingValue *settings;
   int n_settings;
 };
 
 // ---- reading blocks (at opening) ------------------------------------------------------------------------------------
 
-void data_block_read(Program *program, DataBlock *block);            // blocks_data.c
-void train_block_read(Program *program, TrainBlock *block);          // blocks_train.c
-TrainBlock *program_train_block(const Program *program, int model);  // NULL where the model has none
+void data_block_read(Program *program, DataBlock *block);      // blocks_data.c
+void train_block_read(Program *program, TrainBlock *block);    // blocks_train.c
+void search_block_read(Program *program, SearchBlock *block);  // blocks_search.c
+// May --set or a search name it: a key, a name of the block, an option of its optimizer?
+bool train_block_takes(const TrainBlock *block, const char *name);
+SearchBlock *program_search_block(const Program *program, int model);  // NULL where the model has none
+TrainBlock *program_train_block(const Program *program, int model);    // NULL where the model has none
 
 // The model's hyperparameters as set from outside: by its train block's arguments, then by settings. [*count]
 bool blocks_is_hyper(const Decl *model, const char *name);

@@ -80,6 +80,13 @@ static void apply_setting(Program *p, Item **items, SettingValue *setting) {
   }
 }
 
+bool train_block_takes(const TrainBlock *block, const char *name) {
+  Item *items = block->decl->items, *optimizer = find_item(items, "optimizer");
+  if (train_key_find(name) || find_item(items, name)) return true;
+  const char *head = optimizer ? blocks_head(optimizer->value) : "sgd";
+  return head && train_optimizer_has(head, name);
+}
+
 // ---- reading the items ----------------------------------------------------------------------------------------------
 
 typedef struct Entry {

@@ -178,10 +178,12 @@ struct Elab {
   size_t n_layers, layers_capacity;
   NamedValue *named;  // tensors that the model's body gives a name
   size_t n_named, named_capacity;
-  Frame *frame;          // the call being elaborated
-  int depth;             // of nested expressions, blocks and calls
-  int64_t steps;         // statements run and items of lists made so far
-  const char **streams;  // names of the random streams in use
+  Frame *frame;                             // the call being elaborated
+  int depth;                                // of nested expressions, blocks and calls
+  int64_t steps;                            // statements run and items of lists made so far
+  const Program *program;                   // whose data sets `memory` names; NULL outside of one
+  const char *memory_keys[IR_MAX_SYMBOLS];  // "cifar.train" of the graph's symbols, the first (the batch) apart
+  const char **streams;                     // names of the random streams in use
   size_t n_streams, streams_capacity;
 };
 

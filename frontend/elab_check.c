@@ -253,12 +253,19 @@ static void check_block(Check *c, const Stmt *body, bool has_value) {
 
 // ---- declarations --------------------------------------------------------------------------------------------------
 
+// The names that stand for sizes in memory's type are the declaration's own.
+static void add_size_names(Check *c, const Type *type) {
+  for (const TypeDim *d = type ? type->dims : NULL; d; d = d->next)
+    if (d->value && d->value->kind == EXPR_PATH && !d->value->path->next) add_word(c, d->value->path, false);
+}
+
 // Every name that the body assigns or declares, wherever.
 static void collect(Check *c, const Stmt *body) {
   for (const Stmt *stmt = body; stmt; stmt = stmt->next) {
     c->broken |= stmt->kind == STMT_ERROR;
     bool assigned = stmt->kind == STMT_ASSIGN || stmt->kind == STMT_INDEX;
     bool declared = stmt->kind == STMT_PARAM || stmt->kind == STMT_STATE || stmt->kind == STMT_MEMORY;
+    if (stmt->kind == STMT_MEMORY) add_size_names(c, stmt->type);
     if (assigned || declared || stmt->kind == STMT_FOR)
       for (const Name *name = stmt->names; name; name = name->next) add_word(c, name, assigned);
     collect(c, stmt->body);

@@ -72,7 +72,8 @@ static Value path_value(Elab *e, Scope *scope, const Expr *expr) {
   if (!expr->path->next) return elab_name(e, scope, expr->path);
   const Global *global = elab_global(e, expr->path->text);
   if (global && global->decl->kind == DECL_DATA)
-    elab_error(e, DIAG_E0006, expr->span, "a data set's field as a value has no meaning in this version yet");
+    diag_line(e->sink, elab_error(e, DIAG_E0105, expr->span, "a data set's field is no value here"), DIAG_HELP,
+              "in a model: memory seen: f32[M, 4] = data.train.field");
   else
     elab_error(e, DIAG_E0100, expr->span, "unknown name '%s'", elab_source_text(e, expr->span));
   return value_poison();

@@ -67,6 +67,9 @@ History *elab_history(Elab *e, const char *text, Span span, const Shape *shape, 
 bool elab_fits(Elab *e, const Shape *shape, Span span);  // false after reporting that no tensor can have this shape
 Value elab_shaped_expr(Elab *e, Scope *scope, const Expr *expr);  // a : [dims]
 
+// ---- elab_memory.c -------------------------------------------------------------------------------------------------
+void run_memory(Elab *e, Scope *scope, const Stmt *stmt);  // memory name: type = data.split.field
+
 // ---- elab_call.c ---------------------------------------------------------------------------------------------------
 Value elab_call_expr(Elab *e, Scope *scope, const Expr *expr, const Value *piped, Span piped_span);
 Value elab_layer_expr(Elab *e, Scope *scope, const Expr *expr);

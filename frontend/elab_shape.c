@@ -1,6 +1,8 @@
 // Shapes: their text, broadcasting, shape comments.
 #include "elab_inside.h"
 
+#include "checked.h"
+
 #include <string.h>
 
 static void add_dim(const Elab *e, Dim dim, Text *out) { value_print(e, value_dim(dim), out); }
@@ -21,9 +23,21 @@ const char *elab_type_text(const Elab *e, DType type, const Shape *shape) {
   return arena_printf(e->arena, "%s%s", dtype_name(type), elab_shape_text(e, shape));
 }
 
+// [N, M, ...]: the batch against rows of memory, each open size once and the rest small.
+static bool rows_by_rows(const Shape *shape) {
+  bool seen[IR_MAX_SYMBOLS + 1] = {false};
+  int64_t scale = 1;
+  for (int k = 0; k < shape->rank; k++) {
+    int symbol = shape->dim[k].symbol;
+    if ((symbol && seen[symbol]) || !checked_mul(scale, shape->dim[k].scale, &scale)) return false;
+    seen[symbol] = true;
+  }
+  return true;
+}
+
 bool elab_fits(Elab *e, const Shape *shape, Span span) {
   Dim elements;
-  if (shape_elements(shape, &elements)) return true;
+  if (shape_elements(shape, &elements) || rows_by_rows(shape)) return true;
   int open = 0;
   for (int k = 0; k < shape->rank; k++) open += !dim_is_const(shape->dim[k]);
   elab_error(e, DIAG_E0205, span,

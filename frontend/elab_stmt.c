@@ -365,9 +365,7 @@ static bool run_stmt(Elab *e, Scope *scope, const Stmt *stmt, Value *result) {
       if (is_require(stmt)) return run_require(e, scope, stmt);
       return *result = elab_expr(e, scope, stmt->value), true;
     case STMT_MEMORY:
-      elab_error(e, DIAG_E0006, stmt->span, "'memory' has no meaning in this version yet");
-      scope_define(scope, stmt->names->text, stmt->names->span, value_poison());
-      return true;
+      return run_memory(e, scope, stmt), true;
     case STMT_ERROR:
       return e->frame->broken = true, *result = value_poison(), true;
   }

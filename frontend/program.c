@@ -206,9 +206,19 @@ static void each_decl(Program *p, DeclKind kind, void (*add)(Program *p, const D
         add(p, decl);
 }
 
-static void refuse_search(Program *p, const Decl *decl) {
-  Span head = {decl->span.file, decl->span.begin, decl->on ? decl->on->span.end : decl->name->span.end};
-  diag_error(p->sink, DIAG_E0006, head, "search is not given a meaning yet");
+static void add_search(Program *p, const Decl *decl) {
+  SearchBlock *block = arena_alloc(p->arena, sizeof *block);
+  block->decl = decl;
+  block->model = find_model(p, decl->name);
+  block->data = find_data(p, decl->on);
+  for (size_t k = 0; k < p->n_trains; k++)
+    if (block->model && p->trains[k]->model == block->model) block->train = p->trains[k];
+  for (size_t k = 0; k < p->n_searches; k++)
+    if (block->model && p->searches[k]->model == block->model)
+      diag_error(p->sink, DIAG_E0153, decl->name->span, "model '%s' has two search blocks", decl->name->text);
+  p->searches = arena_grow(p->arena, p->searches, p->n_searches, &p->searches_capacity, sizeof *p->searches);
+  p->searches[p->n_searches++] = block;
+  search_block_read(p, block);
 }
 
 // ---- settings -------------------------------------------------------------------------------------------------------
@@ -297,7 +307,7 @@ static void program_load(Program *p, uint32_t file, const char *path, const Sett
   each_decl(p, DECL_MODEL, add_model);
   each_decl(p, DECL_DATA, add_data);
   each_decl(p, DECL_TRAIN, add_train);
-  each_decl(p, DECL_SEARCH, refuse_search);
+  each_decl(p, DECL_SEARCH, add_search);
   check_settings(p);
 }
 
@@ -354,6 +364,23 @@ TrainBlock *program_train_block(const Program *p, int model) {
   return NULL;
 }
 
+SearchBlock *program_search_block(const Program *p, int model) {
+  for (size_t k = 0; k < p->n_searches; k++)
+    if (p->searches[k]->model == p->models[model]) return p->searches[k];
+  return NULL;
+}
+
+const SearchSpec *program_search(Program *p, int model) {
+  const SearchBlock *block = program_search_block(p, model);
+  return block ? &block->spec : NULL;
+}
+
+int program_searched_model(const Program *p) {
+  for (size_t k = 0; k < p->n_searches; k++)
+    if (p->searches[k]->model) return model_number(p, p->searches[k]->model);
+  return -1;
+}
+
 const TrainSpec *program_train(Program *p, int model) {
   const TrainBlock *block = program_train_block(p, model);
   return block ? &block->spec : NULL;
@@ -362,6 +389,12 @@ const TrainSpec *program_train(Program *p, int model) {
 const DataSpec *program_data(Program *p, int model) {
   const TrainBlock *block = program_train_block(p, model);
   return block && block->data ? &block->data->spec : NULL;
+}
+
+const DataSpec *program_data_named(Program *p, const char *name) {
+  for (size_t k = 0; k < p->n_data; k++)
+    if (strcmp(p->data[k]->decl->name->text, name) == 0) return &p->data[k]->spec;
+  return NULL;
 }
 
 // ---- the standard library's text ------------------------------------------------------------------------------------

@@ -39,6 +39,7 @@ typedef enum LowerWhat {
   LOWER_GRAD,    // as LOWER_LOSS, and the model's outputs as OUT_RESULT: grad with a train block
   LOWER_COTANGENT,  // inputs and "cotangent" -> OUT_RESULT and OUT_LOSS = sum(output * cotangent): grad without a train
                     // block
+  LOWER_SEARCH,     // fields of the data set -> the search block's number as OUT_METRIC
   LOWER_BENCH       // inputs -> OUT_LOSS = mean(output^2), for bench of a model without a train block
 } LowerWhat;
 
@@ -97,6 +98,7 @@ typedef struct DataSpec {
 
 // The data set that the train block of `model` reads, or NULL where there is none.
 const DataSpec *program_data(Program *program, int model);
+const DataSpec *program_data_named(Program *program, const char *name);  // NULL where unknown
 // The field's expression for a source of this element type and row shape (without the row dimension): input
 // "source": type[N, row...] -> OUT_RESULT "field" f32 or i32. NULL after reporting.
 Graph *program_lower_field(Program *program, const FieldSpec *field, DType type, const Shape *row);
@@ -105,6 +107,11 @@ Graph *program_lower_field(Program *program, const FieldSpec *field, DType type,
 
 // NULL where the model has no train block.
 const TrainSpec *program_train(Program *program, int model);
+
+// ---- search -------------------------------------------------------------------------------------------------------
+
+const SearchSpec *program_search(Program *program, int model);  // NULL where the model has no search block
+int program_searched_model(const Program *program);             // of the first search block; -1 where there is none
 
 // The standard library's text of NAME with its comment (dlc show std NAME); NULL where unknown. NAME NULL: all of it.
 const char *program_std_text(Arena *arena, const char *name);

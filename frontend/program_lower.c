@@ -43,8 +43,9 @@ typedef struct Lowering {
   Program *p;
   Elab *e;
   const Decl *model;
-  TrainBlock *train;  // or NULL
-  size_t errors;      // in the sink at the start
+  TrainBlock *train;    // or NULL
+  SearchBlock *search;  // or NULL
+  size_t errors;        // in the sink at the start
 } Lowering;
 
 // What a result is called: the name that `return` gives it, else the model's, numbered where there are several.
@@ -141,9 +142,9 @@ static bool has_field(const SplitSpec *split, const char *name) {
   return false;
 }
 
-static Scope *field_scope(Lowering *l) {
+static Scope *field_scope(Lowering *l, const DataBlock *data) {
   Scope *scope = scope_new(l->p->arena, NULL);
-  const SplitSpec *split = train_split(l->train->data);
+  const SplitSpec *split = train_split(data);
   for (int k = 0; k < split->n_fields; k++) {
     const FieldSpec *field = &split->fields[k];
     scope_define(scope, field->name, field->span, elab_field(l->e, field->name, field->span));
@@ -221,9 +222,21 @@ static bool lower_loss(Lowering *l) {
     return false;
   }
   if (!train->data || train->data->broken || !train_split(train->data)) return false;  // reported at opening
-  Scope *scope = field_scope(l);
+  Scope *scope = field_scope(l, train->data);
   for (size_t k = 0; k < train->n_steps; k++) run_step(l, scope, &train->steps[k]);
   if (l->p->sink->n_errors == l->errors) check_other_splits(l);
+  return l->p->sink->n_errors == l->errors;
+}
+
+// What a search compares. Where there is something to train, a train block must say how.
+static bool lower_search(Lowering *l) {
+  SearchBlock *search = l->search;
+  if (!search || search->broken || !search->data || search->data->broken || !train_split(search->data)) return false;
+  Scope *scope = field_scope(l, search->data);
+  run_step(l, scope, &search->objective);
+  if (l->p->sink->n_errors == l->errors && l->e->params.n_items && !l->train)
+    diag_error(l->p->sink, DIAG_E0310, search->spec.span, "model '%s' has parameters, but no train block",
+               l->model->name->text);
   return l->p->sink->n_errors == l->errors;
 }
 
@@ -268,6 +281,7 @@ static bool lower(Lowering *l, Mode mode, LowerWhat what) {
   Program *p = l->p;
   l->errors = p->sink->n_errors;
   l->e = elab_new(p->arena, p->sink, p->globals, l->model->name->text, mode == MODE_TRAIN);
+  l->e->program = p;
   l->e->model = l->model;
   l->e->hyper = blocks_hyper(p, l->model, l->train, &l->e->n_hyper);
   switch (what) {
@@ -279,6 +293,8 @@ static bool lower(Lowering *l, Mode mode, LowerWhat what) {
       return lower_grad(l);
     case LOWER_COTANGENT:
       return lower_from_outputs(l, true);
+    case LOWER_SEARCH:
+      return lower_search(l);
     case LOWER_BENCH:
       return lower_from_outputs(l, false);
   }
@@ -286,7 +302,10 @@ static bool lower(Lowering *l, Mode mode, LowerWhat what) {
 }
 
 static Lowering lowering_of(Program *p, int model) {
-  return (Lowering){.p = p, .model = p->models[model], .train = program_train_block(p, model)};
+  return (Lowering){.p = p,
+                    .model = p->models[model],
+                    .train = program_train_block(p, model),
+                    .search = program_search_block(p, model)};
 }
 
 Lowered *program_lower(Program *p, int model, Mode mode, LowerWhat what) {
@@ -301,6 +320,7 @@ void program_check(Program *p) {
     Lowering l = lowering_of(p, model);
     lower(&l, MODE_INFER, LOWER_OUTPUT);
     lower(&l, MODE_TRAIN, l.train ? LOWER_LOSS : LOWER_OUTPUT);
+    if (l.search) lower(&l, MODE_INFER, LOWER_SEARCH);
   }
 }
 
