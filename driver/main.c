@@ -75,6 +75,11 @@ static const Command commands[] = {
      "the mean square of its output as its loss and plain SGD. --profile shows each kernel's time.",
      "dlc bench examples/lenet5.dl --mode train --batch 64\n"
      "dlc bench examples/resnet20.dl --mode infer --batch 1 --json"},
+    {"fmt", command_fmt, "FILE.dl", 1, 1, "format a program",
+     "Writes the program back with canonical indentation and blanks. Line breaks, comments and columns that are lined up\n"
+     "with blanks stay. -o FILE writes there instead, -o - to standard output; --check only says whether it is formatted.",
+     "dlc fmt examples/lenet5.dl -o -\n"
+     "dlc fmt --check examples/lenet5.dl"},
     {"opt", command_opt, "FILE.dlir", 1, 1, "run passes over the IR's text form",
      "Reads a graph, verifies it, runs the passes that --passes names, in that order, and prints the result. Without\n"
      "--passes it only reads, verifies and prints.",

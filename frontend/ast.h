@@ -207,3 +207,5 @@ Ast *ast_parse(Arena *arena, DiagSink *sink, uint32_t file);
 void ast_print(const Ast *ast, Text *out);
 // dlc dump --stage tokens: `line:column kind text`, one a line.
 void tokens_print(Arena *arena, DiagSink *sink, uint32_t file, Text *out);
+// dlc fmt: the program with canonical blanks; comments, line breaks and the tree stay. False after reporting a mistake.
+bool ast_format(Arena *arena, DiagSink *sink, uint32_t file, Text *out);
