@@ -148,17 +148,18 @@ void report_memory(const Pipeline *p, const Unit *unit, Text *out) {
   int64_t slots = training && p->train ? optimizer_slots(p->train->optimizer.kind) * block : 0;
   int64_t gradients = training ? block : 0;
   if (training) states *= 2;  // the old ones and the new ones
+  int64_t local = unit->compiled ? codegen_step(unit->compiled)->local_bytes * p->codegen.threads : 0;
   text_printf(out, "memory     %s with %lld row%s: ", training ? "training" : "inference", (long long)p->batch,
               p->batch == 1 ? "" : "s");
-  report_bytes(unit->plan->arena_bytes + block + gradients + states + slots, out);
+  report_bytes(unit->plan->arena_bytes + block + gradients + states + slots + local, out);
   text_add(out, " = intermediate values ");
   report_bytes(unit->plan->arena_bytes, out);
-  static const char *const part[] = {"parameters", "gradients", "states", "optimizer"};
-  int64_t bytes[] = {block, gradients, states, slots};
-  for (int k = 0; k < 4; k++) {
+  static const char *const part[] = {"parameters", "gradients", "states", "optimizer", "threads"};
+  int64_t bytes[] = {block, gradients, states, slots, local};
+  for (int k = 0; k < 5; k++) {
     if (bytes[k] == 0) continue;
     text_printf(out, " + %s ", part[k]);
     report_bytes(bytes[k], out);
   }
-  text_add(out, "\n");
+  text_add(out, unit->plan->recomputes ? "; values are computed anew in the backward pass to fit\n" : "\n");
 }

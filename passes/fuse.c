@@ -82,7 +82,12 @@ static void reach_operands(Fuse *f, Reach *r, NodeId id, bool at_point) {
 static int new_group(Fuse *f, NodeId root, NodeId space, const char *why) {
   f->groups = arena_grow(f->arena, f->groups, f->n_groups, &f->groups_capacity, sizeof *f->groups);
   Group *group = &f->groups[f->n_groups];
-  *group = (Group){.root = root, .space = space, .key = (double)(f->n_groups + 1), .carrier = -1, .why_alone = why};
+  *group = (Group){.root = root,
+                   .space = space,
+                   .key = (double)(f->n_groups + 1),
+                   .behind = f->behind,
+                   .carrier = -1,
+                   .why_alone = why};
   group->takes_more = !f->options->no_fuse && (root == NODE_NONE || graph_node(f->g, root)->op == OP_index);
   return (int)f->n_groups++;
 }
@@ -133,7 +138,7 @@ static bool others_run_before(Fuse *f, const Reach *r, int number) {
 
 static bool has_room(const Fuse *f, int number, const Reach *r, const Shape *shape) {
   const Group *group = &f->groups[number];
-  return group->takes_more && group->work + r->work <= MAX_WORK &&
+  return group->takes_more && group->behind == f->behind && group->work + r->work <= MAX_WORK &&
          shape_equal(&graph_node(f->g, group->space)->shape, shape);
 }
 
@@ -249,8 +254,8 @@ static bool goes_over_points(const Fuse *f, const Group *group, const Node *sum)
 static bool may_carry(Fuse *f, int number, const Reach *r, const Node *sum) {
   const Group *group = &f->groups[number];
   int others = group->root != NODE_NONE && !f->nodes[group->root].contract;  // its own sum
-  return group->takes_more && group->n_sums + others < KERNEL_SUMS_MOST && group->work + r->work <= MAX_WORK &&
-         goes_over_points(f, group, sum) && others_run_before(f, r, number);
+  return group->takes_more && group->behind == f->behind && group->n_sums + others < KERNEL_SUMS_MOST &&
+         group->work + r->work <= MAX_WORK && goes_over_points(f, group, sum) && others_run_before(f, r, number);
 }
 
 static int carrier_for(Fuse *f, const Reach *r, const Node *sum) {
@@ -315,12 +320,15 @@ static void place(Fuse *f, NodeId id) {
 }
 
 void fuse_join(Fuse *f) {
-  for (NodeId id = 0; (size_t)id < f->g->n_nodes; id++)
+  for (NodeId id = 0; (size_t)id < f->g->n_nodes; id++) {
+    f->behind = f->border != NODE_NONE && id > f->border;
     if (f->nodes[id].seat == SEAT_HOME) place(f, id);
+  }
 }
 
 void fuse_groups(Arena *arena, const PlanOptions *options, Plan *plan) {
   Fuse f = {.arena = arena, .g = plan->graph, .symbol_values = plan->symbol_values, .options = options};
+  f.border = plan->recomputes ? graph_find_output(f.g, OUT_LOSS, NULL)->value : NODE_NONE;
   f.nodes = arena_array(arena, f.g->n_nodes, sizeof *f.nodes);
   fuse_seats(&f);
   fuse_join(&f);

@@ -30,6 +30,7 @@ typedef struct FuseNode {
 typedef struct Group {
   NodeId root, space;
   bool takes_more;  // nodes may come after the root
+  bool behind;      // Fuse.behind of all its nodes
   double key;       // along every dependency keys grow: kernels run in their order
   NodeId *homes;    // in order of their ids
   size_t n_homes, homes_capacity;
@@ -50,6 +51,11 @@ typedef struct Fuse {
   Group *groups;
   size_t n_groups, groups_capacity;
   int mark;  // of the current walk
+  // Where values are computed anew in the backward part (plan.h): the loss, and whether the node that is being placed
+  // comes after it. Then no group has nodes of both parts, or what is computed anew would be computed at once. Else
+  // NODE_NONE.
+  NodeId border;
+  bool behind;
 } Fuse;
 
 // Fills f->nodes but for group, stored and reader.

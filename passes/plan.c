@@ -165,12 +165,12 @@ void plan_scratch_life(const Plan *plan, int k, int *first, int *last) {
 }
 
 // Gathers what lives in the arena: first the places in order of their nodes, then the scratch in order of kernels.
-static size_t gather_blocks(const Plan *plan, Block *blocks) {
+static size_t gather_blocks(const Plan *plan, const int *last, Block *blocks) {
   size_t n = 0;
   for (size_t id = 0; id < plan->graph->n_nodes; id++) {
     const Place *place = &plan->place[id];
-    if (place->region == REGION_ARENA && place->bytes)
-      blocks[n++] = (Block){.bytes = place->bytes, .first = place->first, .last = place->last};
+    if (place->region == REGION_ARENA && place->bytes && plan->in_place[id] == NODE_NONE)
+      blocks[n++] = (Block){.bytes = place->bytes, .first = place->first, .last = last[id]};
   }
   for (int k = 0; k < plan->n_kernels; k++) {
     const Kernel *kernel = &plan->kernels[k];
@@ -183,11 +183,27 @@ static size_t gather_blocks(const Plan *plan, Block *blocks) {
   return n;
 }
 
+// The last kernel that needs each node's place, those that take it over included.
+static int *last_needs(Planner *p) {
+  const Plan *plan = p->plan;
+  int *last = arena_array(p->arena, p->g->n_nodes, sizeof *last);
+  for (size_t id = 0; id < p->g->n_nodes; id++) last[id] = plan->place[id].last;
+  for (NodeId id = (NodeId)p->g->n_nodes - 1; id >= 0; id--) {
+    NodeId owner = plan->in_place[id];
+    if (owner != NODE_NONE && last[id] > last[owner]) last[owner] = last[id];
+  }
+  return last;
+}
+
 // Hands the offsets back, in the order of gather_blocks.
 static void set_offsets(Plan *plan, const Block *blocks) {
   size_t n = 0;
-  for (size_t id = 0; id < plan->graph->n_nodes; id++)
-    if (plan->place[id].region == REGION_ARENA && plan->place[id].bytes) plan->place[id].offset = blocks[n++].offset;
+  for (size_t id = 0; id < plan->graph->n_nodes; id++) {
+    Place *place = &plan->place[id];
+    if (place->region != REGION_ARENA || !place->bytes) continue;
+    NodeId owner = plan->in_place[id];
+    place->offset = owner == NODE_NONE ? blocks[n++].offset : plan->place[owner].offset;
+  }
   for (int k = 0; k < plan->n_kernels; k++)
     if (plan->kernels[k].scratch_bytes) plan->kernels[k].scratch_offset = blocks[n++].offset;
 }
@@ -195,7 +211,7 @@ static void set_offsets(Plan *plan, const Block *blocks) {
 static bool pack(Planner *p) {
   Plan *plan = p->plan;
   Block *blocks = arena_array(p->arena, p->g->n_nodes + (size_t)plan->n_kernels, sizeof *blocks);
-  size_t n = gather_blocks(plan, blocks);
+  size_t n = gather_blocks(plan, last_needs(p), blocks);
   plan->arena_bytes = pack_blocks(p->arena, blocks, n, !p->options->no_reuse);
   if (plan->arena_bytes < 0) {
     diag_error(p->sink, DIAG_E0620, SPAN_NONE, "the step's tensors are together larger than any memory");
@@ -251,15 +267,16 @@ static void note_tensor(Planner *p, Diag *diag, NodeId id) {
             place->last < p->plan->n_kernels ? place->last : p->plan->n_kernels - 1, p->plan->n_kernels);
 }
 
-static bool within_limit(Planner *p) {
-  int64_t limit = p->options->memory_limit;
-  if (limit == 0 || p->plan->arena_bytes <= limit) return true;
-  Diag *diag = diag_error(p->sink, DIAG_E0602, SPAN_NONE, "the step needs %s of memory, the limit is %s",
-                          bytes_text(p->arena, p->plan->arena_bytes), bytes_text(p->arena, limit));
+static bool is_within(const Plan *plan, int64_t limit) { return limit == 0 || plan->arena_bytes <= limit; }
+
+static void report_limit(Planner *p, bool tried) {
+  Diag *diag = diag_error(p->sink, DIAG_E0602, SPAN_NONE, "the step needs %s of memory%s, the limit is %s",
+                          bytes_text(p->arena, p->plan->arena_bytes),
+                          tried ? ", with all that can be computed anew in the backward pass" : "",
+                          bytes_text(p->arena, p->options->memory_limit));
   NodeId id = next_largest(p->plan, NODE_NONE);
   for (int k = 0; k < NAMED_TENSORS && id != NODE_NONE; k++, id = next_largest(p->plan, id)) note_tensor(p, diag, id);
   diag_line(p->sink, diag, DIAG_HELP, "a smaller batch takes less");
-  return false;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -274,23 +291,45 @@ static bool make_places(Planner *p) {
     diag_error(p->sink, DIAG_E0620, SPAN_NONE, "the chunks of %s are larger than any memory", p->plan->kernels[k].name);
     return false;
   }
+  plan_find_in_place(p->arena, p->plan, !p->options->no_reuse);
   if (!pack(p)) return false;
   place_views(p);
-  return within_limit(p);
+  return true;
+}
+
+static void verify(const Planner *p) {
+#ifdef DLC_VERIFY
+  Text why = text_new(p->arena);
+  if (!plan_verify(p->plan, &why)) dlc_bug("%s", why.bytes);
+#else
+  (void)p;
+#endif
+}
+
+// The plan for a graph that is `like` another plan but for its graph, whatever the limit. False after reporting.
+static bool plan_graph(Planner *p, const Plan *like, const Graph *g) {
+  p->plan = arena_alloc(p->arena, sizeof *p->plan);
+  *p->plan = *like;
+  p->plan->graph = p->g = g;
+  p->plan->place = arena_array(p->arena, g->n_nodes, sizeof *p->plan->place);
+  fuse_groups(p->arena, p->options, p->plan);
+  if (!set_sizes(p) || !make_places(p)) return false;
+  verify(p);
+  return true;
 }
 
 Plan *plan_make(Arena *arena, DiagSink *sink, const Graph *g, const TensorTable *params, const TensorTable *states,
                 const int64_t *symbol_values, const PlanOptions *options) {
-  Plan *plan = arena_alloc(arena, sizeof *plan);
-  *plan = (Plan){.graph = g, .params = params, .states = states};
-  plan->place = arena_array(arena, g->n_nodes, sizeof *plan->place);
-  for (int k = 0; k < g->n_symbols; k++) plan->symbol_values[k] = symbol_values[k];
-  Planner p = {arena, sink, options, plan, g};
-  fuse_groups(arena, options, plan);
-  if (!set_sizes(&p) || !make_places(&p)) return NULL;
-#ifdef DLC_VERIFY
-  Text why = text_new(arena);
-  if (!plan_verify(plan, &why)) dlc_bug("%s", why.bytes);
-#endif
-  return plan;
+  Plan like = {.params = params, .states = states};
+  for (int k = 0; k < g->n_symbols; k++) like.symbol_values[k] = symbol_values[k];
+  Planner p = {arena, sink, options, NULL, g};
+  if (!plan_graph(&p, &like, g)) return NULL;
+  if (is_within(p.plan, options->memory_limit)) return p.plan;
+  const Graph *frugal = plan_recompute(arena, g);
+  bool tried = frugal != g;
+  like.recomputes = true;
+  if (tried && !plan_graph(&p, &like, frugal)) return NULL;
+  if (is_within(p.plan, options->memory_limit)) return p.plan;
+  report_limit(&p, tried);
+  return NULL;
 }

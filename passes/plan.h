@@ -54,7 +54,9 @@ typedef enum KernelKind {
 // way,
 //   in their order, into the scratch of the sums' kernels, which combine them. It then goes over its points chunk by
 //   chunk, and asks for what the sums' bodies read as it does for its own nodes, at the points or elsewhere.
-// - Inputs and outputs never overlap in memory, nor does the scratch.
+// - Inputs and outputs never overlap in memory, nor does the scratch; but an output may have the very place of an input
+// that
+//   every point reads its own element of (Plan.in_place).
 typedef struct Kernel {
   KernelKind kind;   // CONTRACT if and only if product_fits(root)
   const char *name;  // "conv2d_1.relu": readable, unique in the plan
@@ -96,9 +98,11 @@ typedef struct Plan {
   const Graph *graph;
   Kernel *kernels;
   int n_kernels;
-  Place *place;                           // [graph->n_nodes]; a view (reshape) has its operand's place
+  Place *place;      // [graph->n_nodes]; a view (reshape) has its operand's place
+  NodeId *in_place;  // [graph->n_nodes]: the input whose place an output takes as the last to read it; NODE_NONE: none
   int64_t symbol_values[IR_MAX_SYMBOLS];  // capacities that the plan was made for (the largest batch)
   int64_t arena_bytes;                    // the peak of the step's own memory
+  bool recomputes;                        // values are computed anew in the backward part, to keep to the limit
   const TensorTable *params, *states;
 } Plan;
 
@@ -108,9 +112,11 @@ typedef struct PlanOptions {
   int64_t memory_limit;  // bytes for the arena, 0: none
 } PlanOptions;
 
-// Groups and places the nodes of a graph that has been through the passes (`outputs` at least). NULL after reporting
-// E0602 (over the memory limit: names the largest tensors) or E0620 (a size that 63 bits cannot hold). Params and
-// states that the graph names must be in the tables; symbol_values holds one value for each of the graph's symbols.
+// Groups and places the nodes of a graph that has been through the passes (`outputs` at least). Where that is over the
+// memory limit, values of the forward part are computed anew in the backward part: plan->graph is then another graph,
+// of the same outputs. NULL after reporting E0602 (over the memory limit: names the largest tensors) or E0620 (a size
+// that 63 bits cannot hold). Params and states that the graph names must be in the tables; symbol_values holds one
+// value for each of the graph's symbols.
 Plan *plan_make(Arena *arena, DiagSink *sink, const Graph *g, const TensorTable *params, const TensorTable *states,
                 const int64_t *symbol_values, const PlanOptions *options);
 // Checks a plan against this header's words and its graph: every value is stored before it is read and keeps its place

@@ -165,12 +165,12 @@ static int compare_pieces(const void *a, const void *b) {
   return x->first != y->first ? x->first - y->first : x->id - y->id;
 }
 
-static size_t gather_pieces(const Plan *plan, Piece *pieces) {
+static size_t gather_pieces(const Plan *plan, const bool *taken, Piece *pieces) {
   size_t n = 0;
   for (NodeId id = 0; (size_t)id < plan->graph->n_nodes; id++) {
     const Place *p = &plan->place[id];
     if (p->region == REGION_ARENA && p->bytes && plan_base(plan->graph, id) == id)
-      pieces[n++] = (Piece){p->offset, p->offset + p->bytes, p->first, p->last, id};
+      pieces[n++] = (Piece){p->offset, p->offset + p->bytes, p->first, p->last - taken[id], id};
   }
   for (int k = 0; k < plan->n_kernels; k++) {
     const Kernel *kernel = &plan->kernels[k];
@@ -192,12 +192,30 @@ static size_t bury(Piece *alive, size_t n, int now) {
   return kept;
 }
 
+// An output in the place of an input: that one lives up to this kernel, and each of its elements is read before.
+static bool check_in_place(Check *c, bool *taken) {
+  const Plan *plan = c->plan;
+  for (NodeId id = 0; (size_t)id < c->g->n_nodes; id++) {
+    NodeId owner = plan->in_place[id];
+    if (owner == NODE_NONE) continue;
+    int k = c->stored_by[id];
+    const Place *place = &plan->place[owner];
+    if (k < 0 || taken[owner] || place->last != k || place->offset != plan->place[id].offset ||
+        !plan_reads_at_point(c->why->arena, plan, &plan->kernels[k], owner))
+      return BREACH(c, "%%%d may not take the place of %%%d", id, owner);
+    taken[owner] = true;
+  }
+  return true;
+}
+
 static bool check_overlaps(Check *c) {
   const Plan *plan = c->plan;
+  bool *taken = arena_array(c->why->arena, c->g->n_nodes, sizeof *taken);
+  if (!check_in_place(c, taken)) return false;
   size_t most = plan->graph->n_nodes + (size_t)plan->n_kernels, n_alive = 0;
   Piece *pieces = arena_array(c->why->arena, most, sizeof *pieces),
         *alive = arena_array(c->why->arena, most, sizeof *alive);
-  size_t n = gather_pieces(plan, pieces);
+  size_t n = gather_pieces(plan, taken, pieces);
   for (size_t k = 0; k < n; k++) {
     const Piece *s = &pieces[k];
     if (s->begin < 0 || s->begin % 64 || s->end > plan->arena_bytes)

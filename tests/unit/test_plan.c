@@ -170,6 +170,70 @@ static void test_places_are_reused(void **state) {
   assert_true(plan->arena_bytes >= 20 * 16 * 60 * 4);
 }
 
+// What is read at its own points only, and for the last time, gives its place to what is made of it.
+static void test_places_are_taken_over(void **state) {
+  Fixture *f = *state;
+  const PlanOptions apart = {.no_fuse = true};
+  const Graph *g = fixture_prepare(f, fixture_parse(f,
+                                                    "graph g (N) { %0 = input \"x\" : f32[N,64]\n"
+                                                    "%1 = exp %0 : f32[N,64] %2 = tanh %1 : f32[N,64]\n"
+                                                    "%3 = add %2, %2 : f32[N,64] return result \"y\" = %3 }"));
+  Plan *plan = fixture_plan(f, g, 16, &apart);
+  assert_int_equal(plan->n_kernels, 3);
+  assert_int_equal(plan->arena_bytes, 16 * 64 * 4);
+  assert_int_equal(plan->in_place[3], 2);
+  // Read at another point too, or once more later: a place of its own.
+  g = fixture_prepare(f,
+                      fixture_parse(f,
+                                    "graph g (N) { %0 = input \"x\" : f32[N,64]\n"
+                                    "%1 = exp %0 : f32[N,64] %2 = index map [n:N, c:64] { %1[n, 63 - c] } : f32[N,64]\n"
+                                    "%3 = add %2, %1 : f32[N,64] return result \"y\" = %3 }"));
+  plan = fixture_plan(f, g, 16, &apart);
+  assert_int_equal(plan->in_place[2], NODE_NONE);
+  assert_true(plan->in_place[3] == 1 || plan->in_place[3] == 2);
+}
+
+static void spoil_in_place(Plan *plan) {
+  for (NodeId id = 0; (size_t)id < plan->graph->n_nodes; id++)
+    if (plan->in_place[id] != NODE_NONE) plan->in_place[id] = 0;
+}
+
+static void test_wrong_places_are_found(void **state) {
+  Fixture *f = *state;
+  const PlanOptions apart = {.no_fuse = true};
+  const Graph *g = fixture_prepare(f, fixture_parse(f,
+                                                    "graph g (N) { %0 = input \"x\" : f32[N,64]\n"
+                                                    "%1 = exp %0 : f32[N,64] %2 = tanh %1 : f32[N,64]\n"
+                                                    "return result \"y\" = %2 }"));
+  Plan *plan = fixture_plan(f, g, 16, &apart);
+  spoil_in_place(plan);
+  Text why = text_new(f->arena);
+  assert_false(plan_verify(plan, &why));
+  assert_non_null(strstr(why.bytes, "may not take the place"));
+}
+
+// Over the limit, what can be computed anew in the backward part is; the outputs stay the same ones.
+static void test_values_are_computed_anew(void **state) {
+  Fixture *f = *state;
+  const char *text =
+      "graph g (N) { %0 = input \"x\" : f32[N,64] %1 = param \"w\" : f32[64,64]\n"
+      "%2 = index sum [n:N, o:64 | k:64] { mul(%0[n, k], %1[k, o]) } : f32[N,64] %3 = exp %2 : f32[N,64]\n"
+      "%4 = tanh %3 : f32[N,64] %5 = index sum [n:N, o:64 | k:64] { mul(%4[n, k], %1[k, o]) } : f32[N,64]\n"
+      "%6 = index sum [n:N, o:64 | k:64] { mul(%5[n, k], %1[k, o]) } : f32[N,64]\n"
+      "%7 = index sum [| n:N, o:64] { %6[n, o] } : f32[]\n"
+      "%8 = index sum [k:64, o:64 | n:N] { mul(%4[n, k], %6[n, o]) } : f32[64,64]\n"
+      "%9 = index sum [k:64, o:64 | n:N] { mul(%2[n, k], %6[n, o]) } : f32[64,64]\n"
+      "%10 = add %8, %9 : f32[64,64] return loss \"loss\" = %7 return grad \"w\" = %10 }";
+  const Graph *g = fixture_prepare(f, fixture_parse(f, text));
+  const PlanOptions free_of_limits = {0};
+  Plan *whole = fixture_plan(f, g, 512, &free_of_limits);
+  assert_false(whole->recomputes);
+  const PlanOptions tight = {.memory_limit = whole->arena_bytes - 1};
+  Plan *plan = fixture_plan(f, g, 512, &tight);
+  assert_non_null(plan);
+  assert_true(plan->recomputes && plan->arena_bytes < whole->arena_bytes);
+}
+
 static void test_memory_limit(void **state) {
   Fixture *f = *state;
   const Graph *g = fixture_prepare(
@@ -366,11 +430,24 @@ static void test_long_graph(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
   const struct CMUnitTest tests[] = {
-      TEST(test_pack_random),         TEST(test_pack_many),         TEST(test_pack_without_reuse),
-      TEST(test_pack_staggers),       TEST(test_pack_overflow),     TEST(test_regions),
-      TEST(test_bytes_of_types),      TEST(test_scratch_of_chunks), TEST(test_no_scratch_for_one_chunk),
-      TEST(test_places_are_reused),   TEST(test_memory_limit),      TEST(test_limit_names_the_largest_first),
-      TEST(test_sizes_beyond_memory), TEST(test_checker_sees),      TEST(test_random_graphs),
+      TEST(test_pack_random),
+      TEST(test_pack_many),
+      TEST(test_pack_without_reuse),
+      TEST(test_pack_staggers),
+      TEST(test_pack_overflow),
+      TEST(test_regions),
+      TEST(test_bytes_of_types),
+      TEST(test_scratch_of_chunks),
+      TEST(test_no_scratch_for_one_chunk),
+      TEST(test_places_are_reused),
+      TEST(test_places_are_taken_over),
+      TEST(test_wrong_places_are_found),
+      TEST(test_values_are_computed_anew),
+      TEST(test_memory_limit),
+      TEST(test_limit_names_the_largest_first),
+      TEST(test_sizes_beyond_memory),
+      TEST(test_checker_sees),
+      TEST(test_random_graphs),
       TEST(test_long_graph),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
