@@ -154,9 +154,9 @@ static void find_label(Doctor *d) {
   d->label = -1;
   for (int k = 0; k < step->n_inputs; k++) {
     int64_t classes = labels_classes(d->whole.unit->lowered->graph, step->inputs[k].name);
-    if (step->inputs[k].type != DT_I32 || step->inputs[k].rank != 1 || classes < 2) continue;
-    d->label = k;
+    if (step->inputs[k].type != DT_I32 || classes < 2) continue;
     d->classes = (int)classes;
+    if (step->inputs[k].rank == 1) d->label = k;
   }
 }
 

@@ -111,7 +111,7 @@ static double *weights_of(const Doctor *d, const float *values, int64_t features
 void doctor_labels(Doctor *d) {
   int input = main_input(d);
   if (d->label < 0 || input < 0 || d->rows < 50) {
-    doctor_find(d, "labels", LEFT_OUT, NULL, d->label < 0 ? "no class labels" : "too few rows to compare");
+    doctor_find(d, "labels", LEFT_OUT, NULL, d->label < 0 ? "no class label a row" : "too few rows to compare");
     return;
   }
   const float *values = (const float *)(const void *)d->sample[input];

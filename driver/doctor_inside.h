@@ -41,7 +41,7 @@ typedef struct Doctor {
   int64_t rows;        // of the sample
   int64_t batch;       // rows of a step
   int classes;         // 0: no classifier
-  int label;           // input of the step that holds the labels, -1
+  int label;           // input of the step that holds a label a row, -1
   double first_loss;   // of the whole loss before the first step
   Finding *findings;
   int n_findings;

@@ -64,6 +64,7 @@ static Outcome check_step(Trainer *t) {
 static void show_progress(Trainer *t) {
   if (!t->run) return;
   double spent = now(t) - t->epoch_start, rate = spent > 0 ? (double)t->epoch_rows / spent : 0;
+  if (spent < 0.5 && t->epoch_rate > 0) rate = t->epoch_rate;  // a few steps say little
   double rows_left = (double)(t->steps - t->state.step) * (double)t->state.batch_rows;
   text_clear(&t->line);
   for (int k = 0; k < t->state.n_sums; k++)
@@ -156,7 +157,7 @@ static bool make_report(Trainer *t, Arena *arena, EpochReport *report) {
   report->epoch = t->state.epoch + 1;
   report->step = t->state.step;
   report->lr = t->lr;
-  report->images_per_s = spent > 0 ? (double)t->epoch_rows / spent : 0;
+  report->images_per_s = t->epoch_rate = spent > 0 ? (double)t->epoch_rows / spent : 0;
   Scores scores = train_scores(t, arena);
   epoch_report_add(arena, report, "train", &scores);
   for (int k = 0; k < t->n_others; k++) {

@@ -32,6 +32,7 @@ typedef struct Trainer {
   double lr;               // of the last update
   double epoch_start;      // clock seconds
   int64_t epoch_rows;      // trained on since then
+  double epoch_rate;       // rows a second of the epoch before; 0: none
   int64_t last_rows;       // of the last batch, which still stands in the inputs
   Insight *insight;
   Progress progress;
