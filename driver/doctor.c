@@ -78,6 +78,7 @@ int command_doctor(Session *session) {
     diag_error(session->sink, DIAG_E0605, SPAN_NONE, "model '%s' has no train block", p->model_name);
     return STATUS_USAGE;
   }
+  p->opens_data = true;
   Doctor d = {.session = session, .p = p, .arena = session->arena};
   int status = examine(&d);
   doctor_close(&d);

@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "doctor_inside.h"
+#include "constrain.h"
 #include "labels.h"
+#include "memory.h"
 
 enum { SAMPLE_ROWS = 2048, SAMPLE_BYTES = 1 << 27, MOST_LAYERS = 64, HEART = 20 };
 
@@ -87,7 +89,7 @@ static Graph *bench_graph(const Doctor *d, Bench *bench, const Graph *g, bool wh
 
 static bool compile(Doctor *d, Bench *bench, bool whole) {
   bench->unit = pipeline_lower(d->p, MODE_TRAIN, LOWER_LOSS);
-  if (!bench->unit) return false;
+  if (!bench->unit || !memory_bind(d->p, bench->unit)) return false;
   bench->unit->graph = bench_graph(d, bench, bench->unit->lowered->graph, whole);
   return pipeline_passes(d->p, bench->unit, NULL) && pipeline_plan(d->p, bench->unit) &&
          pipeline_codegen(d->p, bench->unit);
@@ -121,7 +123,7 @@ static void compile_bare(Doctor *d) {
 
 static int64_t sample_rows(const Doctor *d) {
   int64_t bytes = 1, rows = d->split->rows.count;
-  for (int k = 0; k < d->split->n_fields; k++) bytes += d->row_bytes[k];
+  for (int k = 0; k < d->whole.runner->step->n_inputs; k++) bytes += d->row_bytes[k];
   if (rows > SAMPLE_ROWS) rows = SAMPLE_ROWS;
   return rows > SAMPLE_BYTES / bytes && SAMPLE_BYTES / bytes > HEART ? SAMPLE_BYTES / bytes : rows;
 }
@@ -131,7 +133,8 @@ static bool take_sample(Doctor *d) {
   d->sample = arena_array(d->arena, (size_t)step->n_inputs, sizeof *d->sample);
   d->row_bytes = arena_array(d->arena, (size_t)step->n_inputs, sizeof *d->row_bytes);
   for (int k = 0; k < step->n_inputs; k++)
-    d->row_bytes[k] = runner_elements(&step->inputs[k], 1) * (int64_t)sizeof(float);
+    if (!memory_is_input(step->inputs[k].name))
+      d->row_bytes[k] = runner_elements(&step->inputs[k], 1) * (int64_t)sizeof(float);
   d->rows = sample_rows(d);
   for (int k = 0; k < step->n_inputs; k++)
     d->sample[k] = arena_array(d->arena, (size_t)d->rows, (size_t)d->row_bytes[k]);
@@ -140,8 +143,9 @@ static bool take_sample(Doctor *d) {
   for (int64_t done = 0; loader && done < d->rows;) {
     const Batch *batch = loader_next(loader);
     int64_t count = batch->count < d->rows - done ? batch->count : d->rows - done;
-    for (int k = 0; k < step->n_inputs; k++)
-      memcpy(d->sample[k] + done * d->row_bytes[k], batch->fields[k], (size_t)(count * d->row_bytes[k]));
+    for (int k = 0, field = 0; k < step->n_inputs; k++)
+      if (d->row_bytes[k])
+        memcpy(d->sample[k] + done * d->row_bytes[k], batch->fields[field++], (size_t)(count * d->row_bytes[k]));
     done += count;
   }
   loader_free(loader);
@@ -154,7 +158,7 @@ static void find_label(Doctor *d) {
   d->label = -1;
   for (int k = 0; k < step->n_inputs; k++) {
     int64_t classes = labels_classes(d->whole.unit->lowered->graph, step->inputs[k].name);
-    if (step->inputs[k].type != DT_I32 || classes < 2) continue;
+    if (step->inputs[k].type != DT_I32 || classes < 2 || !d->row_bytes[k]) continue;
     d->classes = (int)classes;
     if (step->inputs[k].rank == 1) d->label = k;
   }
@@ -196,7 +200,8 @@ double doctor_value(const Bench *bench, int output) {
 double doctor_step(const Doctor *d, const Bench *bench, int64_t first, int64_t count) {
   Runner *r = bench->runner;
   for (int k = 0; k < r->step->n_inputs; k++)
-    memcpy(r->inputs[k], d->sample[k] + first * d->row_bytes[k], (size_t)(count * d->row_bytes[k]));
+    if (d->row_bytes[k])
+      memcpy(r->inputs[k], d->sample[k] + first * d->row_bytes[k], (size_t)(count * d->row_bytes[k]));
   runner_step(r, count, d->p->seed, 0, NULL);
   return doctor_value(bench, runner_find_output(r, OUT_LOSS, NULL));
 }
@@ -207,6 +212,7 @@ int doctor_train(const Doctor *d, const Bench *bench, const OptimizerSpec *spec,
   Runner *r = bench->runner;
   Optimizer optimizer;
   optimizer_init(&optimizer, spec, r->params, arena);
+  double *squares = arena_array(arena, (size_t)clip_pieces(r->params), sizeof *squares);
   doctor_reset(d);
   int64_t count = heart ? heart : d->batch, batches = d->rows / count;
   int done = 0;
@@ -214,7 +220,9 @@ int doctor_train(const Doctor *d, const Bench *bench, const OptimizerSpec *spec,
     losses[done] = doctor_step(d, bench, heart ? 0 : done % batches * count, count);
     if (!isfinite(losses[done++]) || doctor_value(bench, bench->data_loss) < enough) break;
     runner_accept(r);
+    gradient_clip(d->p->train, d->team, r->params, r->grad, squares);
     optimizer_update(&optimizer, d->team, r->params, r->param, r->grad, spec->lr);
+    weights_constrain(d->p->train, d->team, r->params, r->param);
   }
   arena_free(arena);
   return done;

@@ -58,7 +58,7 @@ static void look_at_input(Doctor *d, const char *name, const float *values, int6
 void doctor_inputs(Doctor *d) {
   const DlcStep *step = d->whole.runner->step;
   for (int k = 0; k < step->n_inputs; k++)
-    if (step->inputs[k].type == DT_F32)
+    if (step->inputs[k].type == DT_F32 && d->row_bytes[k])
       look_at_input(d, step->inputs[k].name, (const float *)(const void *)d->sample[k],
                     d->row_bytes[k] / (int64_t)sizeof(float));
 }
@@ -93,7 +93,8 @@ static int main_input(const Doctor *d) {
   const DlcStep *step = d->whole.runner->step;
   int found = -1;
   for (int k = 0; k < step->n_inputs; k++)
-    if (step->inputs[k].type == DT_F32 && (found < 0 || d->row_bytes[k] > d->row_bytes[found])) found = k;
+    if (step->inputs[k].type == DT_F32 && d->row_bytes[k] && (found < 0 || d->row_bytes[k] > d->row_bytes[found]))
+      found = k;
   return found;
 }
 

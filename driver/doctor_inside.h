@@ -37,7 +37,7 @@ typedef struct Doctor {
                 // parameter
   BoundSplit *split;
   char **sample;       // [inputs of the step]: rows of the training split, in random order
-  int64_t *row_bytes;  // [inputs]
+  int64_t *row_bytes;  // [inputs]; 0: memory fills it
   int64_t rows;        // of the sample
   int64_t batch;       // rows of a step
   int classes;         // 0: no classifier

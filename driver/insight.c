@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "histogram.h"
+#include "memory.h"
 #include "probe.h"
 
 enum {
@@ -113,7 +114,7 @@ static void find_outputs(Insight *i) {
 // Another model's graph than the training step's: made from the program again.
 static void make_probe(Insight *i, Team *team) {
   Unit *unit = pipeline_lower(i->p, MODE_TRAIN, LOWER_LOSS);
-  if (!unit) return;
+  if (!unit || !memory_bind(i->p, unit)) return;
   bool *wanted = arena_array(i->arena, unit->lowered->graph->n_nodes, sizeof *wanted);
   int64_t floats = choose(i, unit->lowered, wanted);
   if (i->n_looked == 0) return;
@@ -152,6 +153,7 @@ void insight_release(Insight *i) {
 static int64_t sampled(const TensorInfo *tensor) { return tensor->count < SAMPLE ? tensor->count : SAMPLE; }
 
 void insight_before(Insight *i, int64_t step, int64_t steps, double loss) {
+  if (!i) return;
   int64_t every = (steps + NOTES - 1) / NOTES;
   i->loss_sum += loss;
   i->loss_steps++;
@@ -204,7 +206,7 @@ static void note_ratios(Insight *i, Arena *arena, int64_t step, Text *json) {
 }
 
 void insight_after(Insight *i, int64_t step, double lr) {
-  if (!i->noting) return;
+  if (!i || !i->noting) return;
   Arena *arena = arena_beside(i->arena);
   double loss = i->loss_sum / (double)i->loss_steps, gradient = norm(i->train->grad, i->train->params->block_floats);
   Text json = text_new(arena);
@@ -270,6 +272,7 @@ static void note_layers(Look *look, int64_t rows) {
 }
 
 void insight_look(Insight *i, int64_t step, int64_t epoch, int64_t rows) {
+  if (!i) return;
   Look look = {.i = i, .arena = arena_beside(i->arena), .step = step};
   look.json = text_new(look.arena);
   text_printf(&look.json, "{\"step\":%lld,\"epoch\":%lld,\"histograms\":[", (long long)step, (long long)epoch);

@@ -14,7 +14,8 @@ typedef struct Insight Insight;
 // Compiles the probe. `train`: the runner whose parameters and states are looked at. Never fails: without a probe the
 // rest is noted.
 Insight *insight_new(Pipeline *p, RunDir *run, const Runner *train, Team *team);
-void insight_release(Insight *insight);  // NULL is allowed
+// NULL is allowed here and below: the trainings of a search note nothing.
+void insight_release(Insight *insight);
 
 // Around the update of step number `step` (from 0, of `steps`): what the weights were before it.
 void insight_before(Insight *insight, int64_t step, int64_t steps, double loss);

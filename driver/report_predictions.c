@@ -52,7 +52,7 @@ static bool open_program(Predictions *q, const RunLog *run) {
   int n_settings;
   Setting *settings = read_settings(q->arena, run, &n_settings);
   Pipeline *p = arena_alloc(q->arena, sizeof *p);
-  *p = (Pipeline){.session = s, .path = run_log_text(run->options, "program")};
+  *p = (Pipeline){.session = s, .opens_data = true, .path = run_log_text(run->options, "program")};
   p->program = program_from_text(q->arena, s->sink, s->io, p->path, run->program, settings, n_settings);
   int model = s->sink->n_errors ? -1 : program_find_model(p->program, run_log_text(run->options, "model"));
   if (model < 0) return false;
@@ -162,7 +162,7 @@ static bool go_through(Predictions *q) {
       loader_new(q->arena, q->split->fields, q->split->n_fields, &q->split->rows, q->p->batch, false, 0, 0, 0);
   while (loader && q->rows < q->split->rows.count) {
     const Batch *batch = loader_next(loader);
-    for (int k = 0; k < q->runner->step->n_inputs; k++) q->runner->inputs[k] = batch->fields[k];
+    runner_take(q->runner, batch->fields);
     runner_step(q->runner, batch->count, 0, 0, NULL);
     for (int64_t row = 0; row < batch->count; row++, q->rows++) take_row(q, row);
   }
