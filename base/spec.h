@@ -100,20 +100,105 @@ typedef struct SearchSpec {
 // The name of a graph's input that holds a field of a data set, `memory`, starts so; no other input's can.
 #define MEMORY_PREFIX "memory "
 
-typedef enum SourceKind { SOURCE_IDX, SOURCE_CIFAR10, SOURCE_NPY, SOURCE_DIGITS } SourceKind;
+typedef enum SourceKind {
+#define SOURCE(KIND, ...) SOURCE_##KIND,
+#include "sources.def"
+#undef SOURCE
+  SOURCE_COUNT
+} SourceKind;
+
+enum { SOURCE_MOST_FIELDS = 4 };
+typedef struct SourceInfo {  // a row of sources.def
+  const char *name;
+  bool has_splits;                         // train and test
+  const char *fields[SOURCE_MOST_FIELDS];  // NULL where it has fewer; none: it is one field by itself
+} SourceInfo;
+const SourceInfo *source_info(SourceKind kind);
+int source_find_field(SourceKind kind, const char *name);  // its number; -1 where the source has no such field
+
+typedef enum MissingKind { MISSING_REFUSED, MISSING_MEAN, MISSING_MEDIAN, MISSING_MODE, MISSING_VALUE } MissingKind;
+
+typedef struct CsvColumn {
+  const char *name;  // in the header, or NULL
+  int64_t number;    // from 0, where name is NULL
+} CsvColumn;
+
+typedef struct CsvSpec {  // csv(file, columns, ..)
+  const CsvColumn *columns;
+  int n_columns;  // 0: every column
+  bool single;    // one column and no list: a row is one number
+  bool header;    // the first line holds names
+  bool header_given;
+  char separator;
+  MissingKind missing;  // what stands for an empty cell, ?, NA, NaN
+  double fill;          // MISSING_VALUE
+} CsvSpec;
+
+typedef enum ImageFit { FIT_STRETCH, FIT_CROP, FIT_PAD, FIT_TILES } ImageFit;
+typedef struct ImagesSpec {  // images(dir, size, ..)
+  int64_t height, width;     // 0: those of the first file, which all must have
+  ImageFit fit;
+  bool nearest;      // sampling = nearest: no value is made that the file does not hold
+  int channels;      // 1 or 3; 0: those of the first file
+  const char *list;  // a CSV file whose lines begin with images' names, or NULL
+} ImagesSpec;
+
 typedef struct SourceSpec {  // a call of a source
   SourceKind kind;
   const char **files;
-  int n_files;        // as written; relative to the .dl file's folder, or to --data
-  const char *split;  // cifar10(dir, split): "train" or "test"; digits(split): likewise (disjoint); else NULL
-  int64_t count;      // digits: how many images; 0: the source's own number
-  uint64_t seed;      // digits
-  const char *field;  // which of the source's fields: "image" or "label"; NULL: it has only one
+  int n_files;               // as written; relative to the .dl file's folder, or to --data
+  const char *split;         // "train" or "test" where the source has splits and one is chosen; else NULL
+  int64_t count;             // generators: how many rows; 0: the source's own number
+  uint64_t seed;             // generators
+  int64_t classes;           // spirals, blobs
+  double spread;             // spirals, blobs: the standard deviation of the noise
+  int64_t size;              // shapes: the images' side
+  const char *key;           // npz, safetensors: which array
+  const char **class_names;  // csv of a text column, images: the classes in order; NULL: those found, sorted
+  int n_class_names;
+  CsvSpec csv;
+  ImagesSpec images;
+  const char *field;  // which of the source's fields; NULL: it is one field by itself
   Span span;
 } SourceSpec;
 
-typedef struct SplitPart {  // rows of the source that belong to a split: split(all, 0.9, seed = 7)
-  bool is_part;             // false: all rows
-  double from, to;          // of the shuffled rows, 0..1
-  uint64_t seed;
-} SplitPart;
+typedef struct SplitPart SplitPart;
+struct SplitPart {        // rows of the source that belong to a split: split(all, 0.9, seed = 7)
+  bool is_part;           // false: all rows
+  double from, to;        // of the shuffled rows, 0..1
+  uint64_t seed;          // of the shuffling
+  const SplitPart *base;  // the rows that are shuffled; NULL: all of the source's
+};
+
+typedef enum StatKind { STAT_MEAN, STAT_VAR, STAT_MIN, STAT_MAX, STAT_SUM } StatKind;  // over all rows of a split
+
+typedef enum NormalizePer { NORMALIZE_CHANNEL, NORMALIZE_ELEMENT, NORMALIZE_ALL } NormalizePer;
+typedef struct NormalizeSpec {  // normalize image per_channel
+  const char *field;
+  NormalizePer per;
+  Span span;
+} NormalizeSpec;
+
+typedef enum AugmentKind {
+  AUGMENT_FLIP_HORIZONTAL,
+  AUGMENT_FLIP_VERTICAL,
+  AUGMENT_CROP,
+  AUGMENT_ROTATION,
+  AUGMENT_BRIGHTNESS,
+  AUGMENT_CONTRAST
+} AugmentKind;
+
+typedef struct AugmentOp {
+  AugmentKind kind;
+  double amount;               // flips: the probability; rotation: degrees; brightness, contrast: the greatest change
+  int64_t height, width, pad;  // crop
+  Span span;
+} AugmentOp;
+
+typedef struct AugmentSpec {  // augment image, mask { flip_horizontal(0.5) crop(32, pad = 4) }
+  const char **fields;        // all change alike: [n_fields]
+  int n_fields;
+  AugmentOp *ops;  // [n_ops], in order
+  int n_ops;
+  Span span;
+} AugmentSpec;

@@ -14,8 +14,11 @@ typedef struct BoundSplit {
 
 // Opens what split `split` gives for the step's inputs. NULL after reporting: a missing or damaged file, rows that do
 // not agree, a shape or element type that does not fit (E0406), a label outside the model's classes or a NaN (E0405).
-// Batches have at most p->batch rows. Splits bound with one store share their files' memory.
+// Batches have at most p->batch rows. Splits bound with one store share their files' memory and statistics.
 BoundSplit *data_bind(Pipeline *p, DataStore *store, const DataSpec *data, const char *split, const DlcStep *step);
+// The same to train on: augmented.
+BoundSplit *data_bind_training(Pipeline *p, DataStore *store, const DataSpec *data, const char *split,
+                               const DlcStep *step);
 void data_release(BoundSplit *bound);  // frees machine code; NULL is allowed
 
 // The model's number of classes: the width of its (first) result, or 0 where it has none.

@@ -100,7 +100,7 @@ static bool bind_splits(Search *s, Pipeline *p, Network *n) {
   if (!n->scored || (s->spec->split && !n->held)) return false;
   if (has_split(data, "test") && !(n->test = data_bind(p, s->store, data, "test", score))) return false;
   if (!n->train) return true;
-  n->rows = data_bind(p, s->store, data, "train", codegen_step(n->train->compiled));
+  n->rows = data_bind_training(p, s->store, data, "train", codegen_step(n->train->compiled));
   const char *held = s->spec->split ? s->spec->split : "train";
   n->held_loss = n->rows ? data_bind(p, s->store, data, held, codegen_step(n->loss->compiled)) : NULL;
   return n->held_loss != NULL;

@@ -64,11 +64,11 @@ static bool open_data(Trainer *t) {
   const DataSpec *data = program_data(t->p->program, t->p->model);
   Arena *arena = t->session->arena;
   t->store = data_store_new(arena, t->session->io);
-  t->split = data_bind(t->p, t->store, data, "train", t->train->step);
+  t->split = data_bind_training(t->p, t->store, data, "train", t->train->step);
   if (!t->split) return false;
   t->others = arena_array(arena, (size_t)data->n_splits, sizeof *t->others);
   for (int k = 0; k < data->n_splits; k++) {
-    if (strcmp(data->splits[k].name, "train") == 0) continue;
+    if (data->splits[k].is_origin || strcmp(data->splits[k].name, "train") == 0) continue;
     BoundSplit *split = data_bind(t->p, t->store, data, data->splits[k].name, t->test->step);
     if (!split) return false;
     t->others[t->n_others++] = split;

@@ -151,6 +151,7 @@ struct Stmt {
 //   train { image = e }           words: train                items
 //   normalize image per_channel   words: normalize, image, per_channel
 //   augment image { crop(32) }    words: augment, image       items (each with `value` a call and no words)
+//   augment image, mask { .. }    words: augment, image, mask items;  normalize a, b all: likewise
 //   k in [1, 3]                   words: k    in = true       value
 //   by cross_validation(5)        words: by                   value (a call)
 

@@ -94,7 +94,8 @@ typedef enum OptionKind {
   OPTION_FLAG,    // true or false
   OPTION_TEXT,    // a string, or a bare word
   OPTION_FILES,   // a string, or a list of strings
-  OPTION_SCORE    // split.loss or split.metric: checked once the block's metrics are known
+  OPTION_SCORE,   // split.loss or split.metric: checked once the block's metrics are known
+  OPTION_EXPR     // anything: whoever binds it reads it
 } OptionKind;
 
 typedef struct OptionRule {
@@ -113,7 +114,8 @@ typedef struct OptionValue {
   const char *text;
   const char **files;
   int n_files;
-  bool is_list;  // of files: written as a list
+  bool is_list;      // of files: written as a list
+  const Expr *expr;  // as written
 } OptionValue;
 
 // Binds a call's arguments (a bare name is a call without any) to rules in order, as a function's. False after
@@ -124,6 +126,26 @@ bool blocks_value(Program *program, Scope *scope, const char *what, const Expr *
                   OptionValue *result);
 // The name that an expression calls or is: "adam" of adam(..) and of adam. NULL for anything else and for dotted paths.
 const char *blocks_head(const Expr *expr);
+
+// ---- sources (blocks_source.c) --------------------------------------------------------------------------------------
+
+// The source of that name; false where there is none.
+bool blocks_source_find(const char *name, SourceKind *kind);
+// Every source's name, for messages: "idx, npy, ..".
+const char *blocks_source_list(Arena *arena);
+// What a call of a source says; *whole: a data set with splits, none of them chosen. False after reporting.
+bool blocks_source_read(Program *program, Scope *scope, const Expr *call, SourceKind kind, SourceSpec *source,
+                        bool *whole);
+// Whether a source has a split of that name; reports at the span where it has not.
+bool blocks_source_split(Program *program, const char *source, const char *name, Span span);
+
+// ---- normalize and augment (blocks_prepare.c) -----------------------------------------------------------------------
+
+// Reads such an item into the data set's spec; its fields are checked when every split is known. False after reporting.
+bool blocks_normalize_read(Program *program, DataSpec *spec, const Item *item);
+bool blocks_augment_read(Program *program, DataSpec *spec, Scope *scope, const Item *item);
+// Whether every field that they name is in a split. False after reporting.
+bool blocks_prepare_check(Program *program, const DataSpec *spec);
 
 // ---- expressions (blocks_expr.c) ------------------------------------------------------------------------------------
 
@@ -139,6 +161,3 @@ Expr *expr_rewrite(Arena *arena, const Expr *expr, ExprSwap swap, void *state);
 Expr *expr_replace(Arena *arena, const Expr *expr, const Expr *old, const Expr *new);
 // A path of one name, at a span.
 Expr *expr_name(Arena *arena, const char *name, Span span);
-
-// Every word that stands for the source's tensor in a field's expression: no user can write it.
-#define SOURCE_NAME "the source"

@@ -64,13 +64,16 @@ static bool take_value(Program *p, const char *what, Value v, const OptionRule *
     case OPTION_SCORE:
       report_wrong(p, what, result->span, "a split's score like valid.loss", v);
       return false;
+    case OPTION_EXPR:
+      break;
   }
   return false;
 }
 
 bool blocks_value(Program *p, Scope *scope, const char *what, const Expr *value, const OptionRule *rule,
                   OptionValue *result) {
-  *result = (OptionValue){.given = true, .span = value->span};
+  *result = (OptionValue){.given = true, .span = value->span, .expr = value};
+  if (rule->kind == OPTION_EXPR) return true;
   const char *word = value->kind == EXPR_PATH ? blocks_head(value) : NULL;
   bool dotted = value->kind == EXPR_PATH && value->path->next && !value->path->next->next;
   if (rule->kind == OPTION_SCORE && dotted) {

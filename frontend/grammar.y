@@ -320,6 +320,10 @@ item: key '=' expr                  { $$ = node_item(p, (Item){.span = @$, .word
   | key CALL args ')'               { $$ = node_item(p, (Item){.span = @$, .value = node_call(p, (NameList){$1, $1}, $3, @$)}); }
   | key name '=' expr               { $1->next = $2; $$ = node_item(p, (Item){.span = @$, .words = $1, .assigned = true, .value = $4}); }
   | key name item_block             { $1->next = $2; $$ = node_item(p, (Item){.span = @$, .words = $1, .has_items = true, .items = $3.first}); }
+  | key name ',' names item_block
+      { $1->next = $2; $2->next = $4.first; $$ = node_item(p, (Item){.span = @$, .words = $1, .has_items = true, .items = $5.first}); }
+  | key name ',' names name
+      { $1->next = $2; $2->next = $4.first; $4.last->next = $5; $$ = node_item(p, (Item){.span = @$, .words = $1}); }
   | key name name                   { $1->next = $2; $2->next = $3; $$ = node_item(p, (Item){.span = @$, .words = $1}); }
   | key name CALL args ')'
       { Expr *call = node_call(p, (NameList){$2, $2}, $4, span_join(@2, @5));

@@ -73,35 +73,71 @@ void program_check(Program *program);
 
 // ---- data ---------------------------------------------------------------------------------------------------------
 
-typedef struct FieldSpec {
-  const char *name;  // "image"
+typedef struct FieldSpec FieldSpec;
+
+typedef struct FieldLeaf {  // a source in a field's expression
+  const char *name;         // the word that stands for it there: no user can write it
   SourceSpec source;
-  // The expression over the source, as a graph: input "source" (its dtype unknown until the file is opened: lowered for
-  // each by program_lower_field) -> one OUT_RESULT. NULL expression: the source as it is.
+} FieldLeaf;
+
+// A statistic over all rows of a split, in a field's expression: mean(train.image, axis = [0, 1, 2]).
+typedef struct FieldStat {
+  const char *name;  // the word that stands for it in the expression
+  StatKind kind;
+  bool all;   // over every axis; else over those of the list, the rows (0) among them
+  int *axes;  // [n_axes], of the field with its rows
+  int n_axes;
+  bool keep;            // reduced axes stay, with extent 1
+  const FieldSpec *of;  // what it is taken of
+  SplitPart part;       // over these rows
+  Span span;
+} FieldStat;
+
+struct FieldSpec {
+  const char *name;  // "image"
+  FieldLeaf *leaves;
+  int n_leaves;
+  const FieldStat **stats;
+  int n_stats;
+  // The expression over leaves and statistics, lowered by program_lower_field when the files' types are known. NULL:
+  // the only leaf as it is.
   Expr *expression;
   Span span;
-} FieldSpec;
+};
 
 typedef struct SplitSpec {
   const char *name;  // "train"
   FieldSpec *fields;
   int n_fields;
   SplitPart part;
+  bool is_origin;  // other splits are made of it: not evaluated by itself
 } SplitSpec;
 
 typedef struct DataSpec {
   const char *name;
   SplitSpec *splits;
   int n_splits;
+  NormalizeSpec *normalize;
+  int n_normalize;
+  AugmentSpec *augment;
+  int n_augment;
   Span span;
 } DataSpec;
 
 // The data set that the train block of `model` reads, or NULL where there is none.
 const DataSpec *program_data(Program *program, int model);
 const DataSpec *program_data_named(Program *program, const char *name);  // NULL where unknown
-// The field's expression for a source of this element type and row shape (without the row dimension): input
-// "source": type[N, row...] -> OUT_RESULT "field" f32 or i32. NULL after reporting.
-Graph *program_lower_field(Program *program, const FieldSpec *field, DType type, const Shape *row);
+
+typedef struct FieldInput {  // a leaf or a statistic of a field's expression, once its type is known
+  const char *name;
+  DType type;
+  bool has_rows;  // leaves: the shape is one row's
+  Shape shape;
+} FieldInput;
+
+// The field's expression for these inputs (leaves in order, then statistics) -> OUT_RESULT "field" f32 or i32, with the
+// rows' dimension first. NULL after reporting.
+Graph *program_lower_field(Program *program, const FieldSpec *field, const FieldInput *inputs, int n_inputs);
 
 // ---- training -----------------------------------------------------------------------------------------------------
 

@@ -205,7 +205,7 @@ static void check_other_splits(const Lowering *l) {
   const Graph *g = l->e->builder.graph;
   for (int k = 0; k < data->spec.n_splits; k++) {
     const SplitSpec *split = &data->spec.splits[k];
-    for (size_t n = 0; n < g->n_nodes; n++) {
+    for (size_t n = 0; n < g->n_nodes && !split->is_origin; n++) {
       if (g->nodes[n].op != OP_input || has_field(split, g->nodes[n].name)) continue;
       Diag *diag =
           diag_error(l->p->sink, DIAG_E0152, l->train->decl->on->span, "split '%s' of data '%s' has no field '%s'",
@@ -347,28 +347,38 @@ static bool sees_one_row(Program *p, const Graph *g, const FieldSpec *field) {
     if (node->op != OP_index) continue;
     for (int k = 0; k < node->index->n_red; k++) {
       if (dim_is_const(node->index->extent[node->index->n_out + k])) continue;
-      diag_error(p->sink, DIAG_E0006, node->span.file ? node->span : field->expression->span,
-                 "statistics over a split have no meaning in this version yet: field '%s' reduces over rows",
-                 field->name);
+      Diag *diag = diag_error(p->sink, DIAG_E0155, node->span.file ? node->span : field->expression->span,
+                              "field '%s' reduces over the rows of a batch, not over those of a split", field->name);
+      diag_line(p->sink, diag, DIAG_HELP,
+                "mean, var, min, max and sum over the rows stand in the field's own expression: x - mean(x, axis = 0)");
       return false;
     }
   }
   return true;
 }
 
-Graph *program_lower_field(Program *p, const FieldSpec *field, DType type, const Shape *row) {
+static Shape input_shape(Elab *e, const FieldInput *input) {
+  if (!input->has_rows) return input->shape;
+  Shape shape = {.rank = input->shape.rank + 1, .dim = {elab_batch(e, "N")}};
+  memcpy(shape.dim + 1, input->shape.dim, (size_t)input->shape.rank * sizeof *shape.dim);
+  return shape;
+}
+
+Graph *program_lower_field(Program *p, const FieldSpec *field, const FieldInput *inputs, int n_inputs) {
   size_t errors = p->sink->n_errors;
-  if (row->rank >= IR_MAX_RANK) {
-    diag_error(p->sink, DIAG_E0207, field->span, "field '%s' has more than %d dimensions", field->name, IR_MAX_RANK);
-    return NULL;
-  }
   Elab *e = elab_new(p->arena, p->sink, p->globals, field->name, false);
-  Shape shape = {.rank = row->rank + 1, .dim = {elab_batch(e, "N")}};
-  memcpy(shape.dim + 1, row->dim, (size_t)row->rank * sizeof *row->dim);
-  NodeId node = as_number(&e->builder, build_input(&e->builder, "source", type, &shape));
+  Scope *scope = scope_new(p->arena, NULL);
+  NodeId node = NODE_NONE;
+  for (int k = 0; k < n_inputs; k++) {
+    if (inputs[k].has_rows && inputs[k].shape.rank >= IR_MAX_RANK) {
+      diag_error(p->sink, DIAG_E0207, field->span, "field '%s' has more than %d dimensions", field->name, IR_MAX_RANK);
+      return NULL;
+    }
+    Shape shape = input_shape(e, &inputs[k]);
+    node = as_number(&e->builder, build_input(&e->builder, inputs[k].name, inputs[k].type, &shape));
+    scope_define(scope, inputs[k].name, field->span, elab_tensor(e, node, NULL));
+  }
   if (field->expression) {
-    Scope *scope = scope_new(p->arena, NULL);
-    scope_define(scope, SOURCE_NAME, field->span, elab_tensor(e, node, NULL));
     Value value = elab_expr(e, scope, field->expression);
     node = value_is_poison(value) ? NODE_NONE : elab_node(e, value, true, field->expression->span);
     if (node == NODE_NONE || p->sink->n_errors != errors) return NULL;

@@ -15,6 +15,7 @@ typedef struct NamedTensor {
   int rank;
   int64_t dim[8];
   const void *data;
+  int bytes;  // of an element in a file that was read; 0: 4
 } NamedTensor;
 
 // Writes whole or not at all; 0 or -errno. `metadata`: pairs of strings ending in NULL, or NULL. The metadata always

@@ -36,19 +36,23 @@ bool data_refuse(const Opening *o, DiagCode code, const char *path, const char *
 
 // ---- opening --------------------------------------------------------------------------------------------------------
 
-enum { MOST_FIELDS = 2 };
-
-// What is read at once: one file's only field, or image and label.
+// What is read at once: all fields of a source.
 typedef struct Loaded {
   const char *key;
-  DataSource fields[MOST_FIELDS];
+  DataSource fields[SOURCE_MOST_FIELDS];
 } Loaded;
+
+typedef struct Kept {
+  const void *key, *value;
+} Kept;
 
 struct DataStore {
   Arena *arena;
   Io io;
   Loaded **items;
   size_t n_items, capacity;
+  Kept *kept;
+  size_t n_kept, kept_capacity;
 };
 
 DataStore *data_store_new(Arena *arena, Io io) {
@@ -57,65 +61,74 @@ DataStore *data_store_new(Arena *arena, Io io) {
   return store;
 }
 
+const void *data_store_recall(const DataStore *store, const void *key) {
+  for (size_t k = 0; k < store->n_kept; k++)
+    if (store->kept[k].key == key) return store->kept[k].value;
+  return NULL;
+}
+
+void data_store_keep(DataStore *store, const void *key, const void *value) {
+  store->kept = arena_grow(store->arena, store->kept, store->n_kept, &store->kept_capacity, sizeof *store->kept);
+  store->kept[store->n_kept++] = (Kept){key, value};
+}
+
 // Everything that decides what is read; lengths before names keep two lists apart.
-static const char *key_of(Arena *arena, const char *root, const SourceSpec *spec) {
+static void add_list(Text *key, const char *const *names, int n) {
+  for (int k = 0; k < n; k++) text_printf(key, " %zu:%s", strlen(names[k]), names[k]);
+}
+
+static const char *key_of(Arena *arena, const char *root, const SourceSpec *s) {
   Text key = text_new(arena);
-  text_printf(&key, "%d %s %" PRId64 " %" PRIu64, (int)spec->kind, spec->split ? spec->split : "-", spec->count,
-              spec->seed);
-  for (int k = 0; k < spec->n_files; k++) text_printf(&key, " %zu:%s", strlen(spec->files[k]), spec->files[k]);
+  text_printf(&key, "%d %s %" PRId64 " %" PRIu64 " %" PRId64 " %a %" PRId64 " %s %d", (int)s->kind,
+              s->split ? s->split : "-", s->count, s->seed, s->classes, s->spread, s->size, s->key ? s->key : "-",
+              s->n_class_names);
+  add_list(&key, s->class_names, s->n_class_names);
+  text_printf(&key, " %d %d %d %d %a %d", s->csv.header, s->csv.separator, s->csv.single, (int)s->csv.missing,
+              s->csv.fill, s->csv.n_columns);
+  for (int k = 0; k < s->csv.n_columns; k++)
+    text_printf(&key, " %" PRId64 " %s", s->csv.columns[k].number,
+                s->csv.columns[k].name ? s->csv.columns[k].name : "");
+  text_printf(&key, " %" PRId64 " %" PRId64 " %d %d %d %s", s->images.height, s->images.width, (int)s->images.fit,
+              s->images.nearest, s->images.channels, s->images.list ? s->images.list : "");
+  add_list(&key, s->files, s->n_files);
   text_printf(&key, " %s", root ? root : "");
   return key.bytes;
 }
 
-static bool open_fields(const Opening *o, DataSource *fields) {
-  switch (o->spec->kind) {
-    case SOURCE_IDX:
-      return idx_open(o, &fields[0]);
-    case SOURCE_NPY:
-      return npy_open(o, &fields[0]);
-    case SOURCE_CIFAR10:
-      return cifar10_open(o, &fields[0], &fields[1]);
-    case SOURCE_DIGITS:
-      return digits_open(o, &fields[0], &fields[1]);
-  }
-  dlc_bug("source kind %d", (int)o->spec->kind);
+typedef bool SourceOpen(const Opening *o, DataSource *fields);
+static SourceOpen *const openers[SOURCE_COUNT] = {
+#define SOURCE(KIND, name, ...) [SOURCE_##KIND] = name##_open,
+#include "sources.def"
+#undef SOURCE
+};
+
+// What was read before, or is read now; NULL after reporting.
+static Loaded *load(DataStore *store, const Opening *o) {
+  const char *key = key_of(store->arena, o->root, o->spec);
+  for (size_t k = 0; k < store->n_items; k++)
+    if (strcmp(store->items[k]->key, key) == 0) return store->items[k];
+  Loaded *loaded = arena_alloc(store->arena, sizeof *loaded);
+  loaded->key = key;
+  if (!openers[o->spec->kind](o, loaded->fields)) return NULL;
+  store->items = arena_grow(store->arena, store->items, store->n_items, &store->capacity, sizeof *store->items);
+  store->items[store->n_items++] = loaded;
+  return loaded;
 }
 
 DataSource *data_open(DataStore *store, DiagSink *sink, const char *root, const SourceSpec *spec) {
-  int field = spec->field && strcmp(spec->field, "label") == 0 ? 1 : 0;
-  const char *key = key_of(store->arena, root, spec);
-  for (size_t k = 0; k < store->n_items; k++)
-    if (strcmp(store->items[k]->key, key) == 0) return &store->items[k]->fields[field];
-  Loaded *loaded = arena_alloc(store->arena, sizeof *loaded);
-  loaded->key = key;
+  int field = spec->field ? source_find_field(spec->kind, spec->field) : 0;
+  if (field < 0) field = 0;  // images: its first field under any name
   Opening o = {.arena = store->arena, .sink = sink, .io = store->io, .root = root, .spec = spec};
-  if (!open_fields(&o, loaded->fields)) return NULL;
-  store->items = arena_grow(store->arena, store->items, store->n_items, &store->capacity, sizeof *store->items);
-  store->items[store->n_items++] = loaded;
-  return &loaded->fields[field];
+  Loaded *loaded = load(store, &o);
+  if (!loaded) return NULL;
+  const char *absent = loaded->fields[field].absent;
+  if (!absent) return &loaded->fields[field];
+  data_refuse(&o, DIAG_E0416, data_path(&o, spec->files[0]), "%s", absent);
+  return NULL;
 }
 
 DataInfo data_info(const DataSource *source) { return source->info; }
 const void *data_row(const DataSource *source, int64_t row) { return source->rows + row * source->info.row_bytes; }
-
-bool npy_open(const Opening *o, DataSource *field) {
-  const char *path = data_path(o, o->spec->files[0]);
-  NpyArray array;
-  size_t before = o->sink->n_items;
-  if (!npy_read(o->arena, o->sink, o->io, path, &array)) {
-    if (o->sink->n_items > before) o->sink->items[before]->span = o->spec->span;
-    return false;
-  }
-  if (array.rank == 0) return data_refuse(o, DIAG_E0410, path, "it is a single number; data have rows");
-  int64_t size = array.type == DATA_F32 || array.type == DATA_I32 ? 4 : 1;
-  field->info = (DataInfo){.type = array.type, .rank = array.rank - 1, .rows = array.dim[0], .row_bytes = size};
-  for (int d = 1; d < array.rank; d++) {
-    field->info.dim[d - 1] = array.dim[d];
-    field->info.row_bytes *= array.dim[d];
-  }
-  field->rows = array.data;
-  return true;
-}
 
 // ---- the order of rows ----------------------------------------------------------------------------------------------
 
@@ -131,12 +144,13 @@ static void permute(uint64_t seed, uint64_t stream, int64_t *items, int64_t coun
 
 RowSet rows_of_part(Arena *arena, const SplitPart *part, int64_t total) {
   if (!part->is_part) return (RowSet){.count = total};
-  int64_t *all = arena_array(arena, (size_t)total, sizeof *all);
-  for (int64_t k = 0; k < total; k++) all[k] = k;
-  permute(part->seed, random_stream("split"), all, total);
-  int64_t from = llround(part->from * (double)total), to = llround(part->to * (double)total);
+  RowSet base = part->base ? rows_of_part(arena, part->base, total) : (RowSet){.count = total};
+  int64_t *all = arena_array(arena, (size_t)base.count, sizeof *all);
+  for (int64_t k = 0; k < base.count; k++) all[k] = base.rows ? base.rows[k] : k;
+  permute(part->seed, random_stream("split"), all, base.count);
+  int64_t from = llround(part->from * (double)base.count), to = llround(part->to * (double)base.count);
   if (from < 0) from = 0;
-  if (to > total) to = total;
+  if (to > base.count) to = base.count;
   return (RowSet){.count = to > from ? to - from : 0, .rows = all + from};
 }
 

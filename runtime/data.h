@@ -22,6 +22,9 @@ typedef struct DataInfo {
 // share its memory.
 typedef struct DataStore DataStore;
 DataStore *data_store_new(Arena *arena, Io io);
+// What was computed of the data once for several splits (statistics), under an address of the caller's; NULL: nothing.
+const void *data_store_recall(const DataStore *store, const void *key);
+void data_store_keep(DataStore *store, const void *key, const void *value);
 
 // Opens a source: reads (and inflates) its file whole after checking the header, or generates it. `root` is put before
 // relative paths. NULL after reporting E0403 (cannot be read), E0407, E0408 or E0410 (damaged) at the source's span.
@@ -52,22 +55,70 @@ RowSet rows_of_part(Arena *arena, const SplitPart *part, int64_t total);
 // order[count].
 void rows_shuffle(uint64_t seed, int64_t epoch, bool shuffle, const RowSet *set, int64_t *order);
 
-// ---- batches ------------------------------------------------------------------------------------------------------
+// ---- fields of batches ----------------------------------------------------------------------------------------------
 
-// One field of a batch: raw rows are gathered, then `convert` (a compiled step with input "source" and one result)
-// makes the model's tensor; without it the rows are copied as they are, u8 labels widened to i32.
+typedef struct AugmentStep {
+  const AugmentOp *op;
+  uint64_t stream;  // of its random numbers: fields that change alike share it
+} AugmentStep;
+
+// What moves or changes a row's pixels. A row is [height, width, channels].
+typedef struct FieldAugment {
+  const AugmentStep *steps;
+  int n_steps;
+  int64_t height, width, channels;
+  bool training;  // else only the middle is cut out, where crop makes rows smaller
+} FieldAugment;
+
+// The size that the steps leave; false where a crop is larger than what it is cut from.
+bool augment_size(const FieldAugment *augment, int64_t *height, int64_t *width);
+
+typedef struct FieldScale {       // y = (x - mean) / deviation, element by element
+  const float *mean, *deviation;  // [row_elements]
+} FieldScale;
+
+// One field of a batch. The sources' rows are gathered; `convert` (a compiled step with one result) makes one row of
+// each, or where it is NULL the only source's rows are copied, integers widened. Then the rows are augmented and
+// scaled.
 typedef struct BatchField {
   const char *name;
-  DataSource *source;
+  DataSource *const *sources;
+  int n_sources;
   const DlcStep *convert;  // or NULL
-  int type;                // of the batch tensor: DATA_F32 or DATA_I32
+  // Of convert's inputs, each either which source it is, or memory that stays the same: [convert->n_inputs]. NULL:
+  // every input is the first source.
+  const int *input_source;
+  char *const *input_fixed;  // NULL where the input is a source
+  int type;                  // of the batch tensor: DATA_F32 or DATA_I32
   int64_t row_elements;
+  const FieldAugment *augment;  // or NULL
+  const FieldScale *scale;      // or NULL; of DATA_F32
 } BatchField;
+
+typedef struct FieldMaker FieldMaker;
+// Room for making up to `batch` rows of a field at a time. No converting step is planned for fewer rows.
+FieldMaker *field_maker_new(Arena *arena, const BatchField *field, int64_t batch);
+// Makes rows[count] of the sources into to[count * row_elements]; what chance decides follows from (seed, epoch, row).
+void field_make(FieldMaker *maker, uint64_t seed, int64_t epoch, const int64_t *rows, int64_t count, void *to);
+
+// ---- statistics -----------------------------------------------------------------------------------------------------
+
+typedef struct FieldStats {  // of each group of elements: [n_groups], in double
+  double *mean, *variance, *min, *max, *sum;
+  int64_t n_groups;
+} FieldStats;
+// Over all rows of the set, of the field as it is made without chance. group_of[row_elements] says to which group an
+// element of a row belongs. The variance is divided by n.
+FieldStats field_statistics(Arena *arena, const BatchField *field, const RowSet *rows, int64_t batch,
+                            const int32_t *group_of, int64_t n_groups);
+
+// ---- batches --------------------------------------------------------------------------------------------------------
 
 typedef struct Loader Loader;
 typedef struct Batch {
   int64_t count;         // rows in this batch: the last of an epoch may be smaller
   int64_t epoch, index;  // which epoch, which batch of it
+  const int64_t *rows;   // [count]: which rows of the sources these are
   void *const *fields;   // [n_fields], row-major [count, row...]
 } Batch;
 

@@ -217,7 +217,7 @@ static void draw_digit(uint64_t seed, uint64_t stream, uint64_t image, int digit
 
 // ---- the source -----------------------------------------------------------------------------------------------------
 
-bool digits_open(const Opening *o, DataSource *image, DataSource *label) {
+bool digits_open(const Opening *o, DataSource *fields) {
   bool test = o->spec->split && strcmp(o->spec->split, "test") == 0;
   int64_t count = o->spec->count ? o->spec->count : test ? 2000 : 10000;
   uint64_t stream = random_stream(test ? "digits.test" : "digits.train");
@@ -227,7 +227,7 @@ bool digits_open(const Opening *o, DataSource *image, DataSource *label) {
     labels[k] = (int32_t)(k % CLASSES);
     draw_digit(o->spec->seed, stream, (uint64_t)k, labels[k], pixels + k * PIXELS);
   }
-  *image = (DataSource){{DATA_F32, 3, {SIDE, SIDE, 1}, count, PIXELS * sizeof *pixels}, (const char *)pixels};
-  *label = (DataSource){{.type = DATA_I32, .rows = count, .row_bytes = sizeof *labels}, (const char *)labels};
+  fields[0] = (DataSource){{DATA_F32, 3, {SIDE, SIDE, 1}, count, PIXELS * sizeof *pixels}, .rows = (char *)pixels};
+  fields[1] = (DataSource){{.type = DATA_I32, .rows = count, .row_bytes = sizeof *labels}, .rows = (char *)labels};
   return true;
 }

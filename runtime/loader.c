@@ -5,28 +5,19 @@
 #include <pthread.h>
 #include <string.h>
 
-#include "data.h"
+#include "data_inside.h"
 
-enum { SLOTS = 2, ALIGNMENT = 64 };
+enum { SLOTS = 2 };
 
 typedef struct Slot {
   Batch batch;
+  int64_t *rows;  // [batch]
   void **fields;  // [n_fields]
   bool ready;     // under the lock
 } Slot;
 
-// What the thread needs to make one field of a batch.
-typedef struct Maker {
-  const BatchField *field;
-  char *raw;      // rows in the source's type, where they are not the batch's
-  char *block;    // of the converting step's intermediate tensors
-  char *local;    // working memory of the step
-  char **args;    // for step_run
-  char **inputs;  // of the converting step: all of them raw
-} Maker;
-
 struct Loader {
-  Maker *makers;  // [n_fields]
+  FieldMaker **makers;  // [n_fields]
   int n_fields;
   RowSet rows;
   int64_t batch;
@@ -47,48 +38,14 @@ int64_t loader_batches(int64_t rows, int64_t batch) { return rows / batch + (row
 
 // ---- making a batch -------------------------------------------------------------------------------------------------
 
-static void gather(const BatchField *field, const int64_t *rows, int64_t count, char *to) {
-  size_t bytes = (size_t)data_info(field->source).row_bytes;
-  for (int64_t k = 0; k < count; k++) memcpy(to + (size_t)k * bytes, data_row(field->source, rows[k]), bytes);
-}
-
-// `count` elements, as they are or with bytes widened to i32.
-static void copy_elements(int from_type, const void *from, int to_type, void *to, int64_t count) {
-  if (from_type == to_type) {
-    memcpy(to, from, (size_t)count * sizeof(float));
-    return;
-  }
-  dlc_assert(to_type == DATA_I32 && (from_type == DATA_U8 || from_type == DATA_BOOL));
-  const uint8_t *bytes = from;
-  for (int64_t k = 0; k < count; k++) ((int32_t *)to)[k] = bytes[k];
-}
-
-static void convert(const Maker *maker, int64_t count, void *to) {
-  const DlcStep *step = maker->field->convert;
-  DlcRt rt = {.seed = 0};
-  for (int k = 0; k < DLC_MAX_SYMBOLS; k++) rt.symbol[k] = count;
-  StepBinding binding = {.base = {[DLC_ARENA] = maker->block}, .inputs = maker->inputs, .local = maker->local};
-  step_run(NULL, step, &binding, &rt, maker->args, NULL);
-  const DlcTensor *result = &step->outputs[0];
-  const char *from = (result->at.region == DLC_INPUT ? maker->raw : maker->block) + result->at.offset;
-  copy_elements(result->type, from, maker->field->type, to, count * maker->field->row_elements);
-}
-
-static void make_field(const Maker *maker, const int64_t *rows, int64_t count, void *to) {
-  const BatchField *field = maker->field;
-  gather(field, rows, count, maker->raw ? maker->raw : to);
-  if (field->convert)
-    convert(maker, count, to);
-  else if (maker->raw)
-    copy_elements(data_info(field->source).type, maker->raw, field->type, to, count * field->row_elements);
-}
-
 // The loader's next batch, into a slot; then steps on.
 static void make_batch(Loader *l, Slot *slot) {
   int64_t first = l->index * l->batch, left = l->rows.count - first;
   int64_t count = left < l->batch ? left : l->batch;
-  for (int k = 0; k < l->n_fields; k++) make_field(&l->makers[k], l->order + first, count, slot->fields[k]);
-  slot->batch = (Batch){.count = count, .epoch = l->epoch, .index = l->index, .fields = slot->fields};
+  memcpy(slot->rows, l->order + first, (size_t)count * sizeof *slot->rows);
+  for (int k = 0; k < l->n_fields; k++) field_make(l->makers[k], l->seed, l->epoch, slot->rows, count, slot->fields[k]);
+  slot->batch =
+      (Batch){.count = count, .epoch = l->epoch, .index = l->index, .rows = slot->rows, .fields = slot->fields};
   if (++l->index < loader_batches(l->rows.count, l->batch)) return;
   l->index = 0;
   l->epoch++;
@@ -115,27 +72,6 @@ static void *loader_main(void *argument) {
 
 // ---- its life -------------------------------------------------------------------------------------------------------
 
-static char *aligned(Arena *arena, int64_t count, int64_t size) {
-  char *block = arena_array(arena, (size_t)count + ALIGNMENT / (size_t)size + 1, (size_t)size);
-  return (char *)(((uintptr_t)block + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
-}
-
-static Maker new_maker(Arena *arena, const BatchField *field, int64_t batch) {
-  Maker maker = {.field = field};
-  DataInfo info = data_info(field->source);
-  const DlcStep *step = field->convert;
-  if (!step && info.type == field->type) return maker;
-  maker.raw = aligned(arena, batch, info.row_bytes > 0 ? info.row_bytes : 1);
-  if (!step) return maker;
-  dlc_assert(step->n_outputs == 1 && batch <= step->capacity[0]);
-  maker.block = aligned(arena, step->arena_bytes, 1);
-  if (step->local_bytes) maker.local = aligned(arena, step->local_bytes, 1);
-  maker.args = arena_array(arena, (size_t)step->n_args, sizeof *maker.args);
-  maker.inputs = arena_array(arena, (size_t)step->n_inputs, sizeof *maker.inputs);
-  for (int k = 0; k < step->n_inputs; k++) maker.inputs[k] = maker.raw;
-  return maker;
-}
-
 Loader *loader_new(Arena *arena, const BatchField *fields, int n_fields, const RowSet *rows, int64_t batch,
                    bool shuffle, uint64_t seed, int64_t first_epoch, int64_t first_index) {
   dlc_assert(rows->count >= 1 && batch >= 1 && first_index < loader_batches(rows->count, batch));
@@ -148,11 +84,13 @@ Loader *loader_new(Arena *arena, const BatchField *fields, int n_fields, const R
                 .epoch = first_epoch,
                 .index = first_index};
   l->makers = arena_array(arena, (size_t)n_fields, sizeof *l->makers);
-  for (int k = 0; k < n_fields; k++) l->makers[k] = new_maker(arena, &fields[k], l->batch);
+  for (int k = 0; k < n_fields; k++) l->makers[k] = field_maker_new(arena, &fields[k], l->batch);
   for (int s = 0; s < SLOTS; s++) {
+    l->slots[s].rows = arena_array(arena, (size_t)l->batch, sizeof *l->slots[s].rows);
     l->slots[s].fields = arena_array(arena, (size_t)n_fields, sizeof *l->slots[s].fields);
     for (int k = 0; k < n_fields; k++)
-      l->slots[s].fields[k] = aligned(arena, l->batch, fields[k].row_elements > 0 ? 4 * fields[k].row_elements : 1);
+      l->slots[s].fields[k] =
+          data_aligned(arena, l->batch, fields[k].row_elements > 0 ? 4 * fields[k].row_elements : 1);
   }
   l->order = arena_array(arena, (size_t)rows->count, sizeof *l->order);
   pthread_mutex_init(&l->lock, NULL);

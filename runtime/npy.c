@@ -6,9 +6,10 @@
 #include <string.h>
 
 #include "checked.h"
-#include "data.h"
+#include "data_inside.h"
 
 enum { MOST_HEADER = 65536, PREAMBLE = 10, WIDEST = 8 };  // bytes
+enum { PIECE = 4096 };                                    // elements read at a time
 static const char magic[6] = "\x93NUMPY";
 
 typedef struct NpyKind {
@@ -24,12 +25,23 @@ typedef struct NpyReader {
   Arena *arena;
   DiagSink *sink;
   const char *path;
-  const unsigned char *bytes;
-  size_t size;
+  ByteStream *stream;
+  int64_t most;  // bytes that may be left at best
 } NpyReader;
 
 static bool refuse(const NpyReader *r, const char *why) {
   diag_error(r->sink, DIAG_E0410, SPAN_NONE, "'%s' is no .npy file that dlc reads: %s", r->path, why);
+  return false;
+}
+
+// Exactly `count` bytes, or what is said of their lack.
+static bool read_exactly(NpyReader *r, void *buffer, size_t count, const char *lack) {
+  size_t got;
+  int error = bytes_read(r->stream, buffer, count, &got);
+  r->most -= (int64_t)count;
+  if (!error && got == count) return true;
+  if (!error || error == -EBADMSG) return refuse(r, error ? "the packed data are damaged or end early" : lack);
+  diag_error(r->sink, DIAG_E0403, SPAN_NONE, "cannot read '%s': %s", r->path, io_reason(error));
   return false;
 }
 
@@ -79,70 +91,113 @@ static bool read_shape(const NpyReader *r, const char *header, NpyArray *array) 
   return true;
 }
 
-// The header's text and where the data begin.
-static bool read_header(const NpyReader *r, const char **header, size_t *data) {
-  if (r->size < PREAMBLE || memcmp(r->bytes, magic, sizeof magic)) return refuse(r, "it does not start as one");
-  int major = r->bytes[6];
+static bool read_header(NpyReader *r, const char **header) {
+  unsigned char start[PREAMBLE], more[2] = {0};
+  if (!read_exactly(r, start, PREAMBLE, "it does not start as one")) return false;
+  if (memcmp(start, magic, sizeof magic)) return refuse(r, "it does not start as one");
+  int major = start[6];
   if (major < 1 || major > 3) return refuse(r, "its version is not known");
-  size_t at = major == 1 ? 10 : 12;
-  if (r->size < at) return refuse(r, "it ends in its header");
-  size_t length = (size_t)r->bytes[8] | (size_t)r->bytes[9] << 8;
-  if (major > 1) length |= (size_t)r->bytes[10] << 16 | (size_t)r->bytes[11] << 24;
-  if (length > MOST_HEADER || length > r->size - at) return refuse(r, "it ends in its header");
-  *header = arena_strndup(r->arena, (const char *)r->bytes + at, length);
-  *data = at + length;
-  return true;
+  if (major > 1 && !read_exactly(r, more, sizeof more, "it ends in its header")) return false;
+  size_t length = (size_t)start[8] | (size_t)start[9] << 8 | (size_t)more[0] << 16 | (size_t)more[1] << 24;
+  if (length > MOST_HEADER || (int64_t)length > r->most) return refuse(r, "it ends in its header");
+  char *text = arena_alloc(r->arena, length + 1);
+  *header = text;
+  return read_exactly(r, text, length, "it ends in its header");
 }
 
 // ---- elements -------------------------------------------------------------------------------------------------------
 
-static bool convert_i8(const NpyReader *r, const unsigned char *from, int64_t count, int32_t *to) {
+bool data_narrow(int type, const unsigned char *from, int64_t count, void *to) {
   for (int64_t k = 0; k < count; k++) {
-    int64_t value;
-    memcpy(&value, from + 8 * k, sizeof value);
-    if (value < INT32_MIN || value > INT32_MAX) return refuse(r, "an integer does not fit 32 bits");
-    to[k] = (int32_t)value;
+    int64_t whole;
+    double number;
+    memcpy(&whole, from + 8 * k, sizeof whole);
+    memcpy(&number, from + 8 * k, sizeof number);
+    if (type == DATA_F32) ((float *)to)[k] = (float)number;
+    if (type == DATA_I32 && (whole < INT32_MIN || whole > INT32_MAX)) return false;
+    if (type == DATA_I32) ((int32_t *)to)[k] = (int32_t)whole;
   }
   return true;
 }
 
-static bool convert(const NpyReader *r, const NpyKind *kind, const unsigned char *from, NpyArray *array) {
-  int size = kind->type == DATA_F32 || kind->type == DATA_I32 ? 4 : 1;
-  array->data = arena_array(r->arena, (size_t)array->count, (size_t)size);
-  if (kind->type == DATA_I32 && kind->size == 8) return convert_i8(r, from, array->count, array->data);
-  if (kind->size != 8) {
-    if (array->count) memcpy(array->data, from, (size_t)(array->count * size));
-    return true;
-  }
-  for (int64_t k = 0; k < array->count; k++) {
-    double value;
-    memcpy(&value, from + 8 * k, sizeof value);
-    ((float *)array->data)[k] = (float)value;
+static const char wrong_length[] = "its length is not what its shape asks for";
+
+static bool read_wide(NpyReader *r, const NpyKind *kind, NpyArray *array) {
+  unsigned char piece[WIDEST * PIECE];
+  for (int64_t done = 0; done < array->count;) {
+    int64_t count = array->count - done < PIECE ? array->count - done : PIECE;
+    if (!read_exactly(r, piece, (size_t)(count * WIDEST), wrong_length)) return false;
+    if (!data_narrow(kind->type, piece, count, (char *)array->data + 4 * done))
+      return refuse(r, "an integer does not fit 32 bits");
+    done += count;
   }
   return true;
+}
+
+// Straight to where they stay, but for those that become narrower. Behind them is nothing.
+static bool read_elements(NpyReader *r, const NpyKind *kind, NpyArray *array) {
+  int size = kind->size == WIDEST ? 4 : kind->size;
+  array->type = kind->type;
+  array->data = arena_array(r->arena, (size_t)array->count, (size_t)size);
+  bool wide = kind->size == WIDEST;
+  if (!(wide ? read_wide(r, kind, array) : read_exactly(r, array->data, (size_t)(array->count * size), wrong_length)))
+    return false;
+  char more;
+  size_t got;
+  int error = bytes_read(r->stream, &more, 1, &got);
+  return error || got ? refuse(r, error ? "the packed data are damaged or end early" : wrong_length) : true;
+}
+
+bool npy_read_stream(Arena *arena, DiagSink *sink, const char *path, ByteStream *stream, NpyArray *array) {
+  NpyReader r = {.arena = arena, .sink = sink, .path = path, .stream = stream, .most = bytes_most(stream)};
+  const char *header = NULL;
+  const NpyKind *kind = NULL;
+  *array = (NpyArray){0};
+  if (!read_header(&r, &header) || !read_kind(&r, header, &kind) || !read_shape(&r, header, array)) return false;
+  const char *fortran = value_of(header, "'fortran_order'");
+  if (!fortran || strncmp(fortran, "False", 5)) return refuse(&r, "it is in Fortran order");
+  int64_t wanted;
+  bool fits = checked_mul(array->count, kind->size, &wanted) && wanted <= r.most;
+  if (!fits || (wanted < r.most && !bytes_inflated(stream))) return refuse(&r, wrong_length);
+  return read_elements(&r, kind, array);
 }
 
 bool npy_read(Arena *arena, DiagSink *sink, Io io, const char *path, NpyArray *array) {
-  NpyReader r = {.arena = arena, .sink = sink, .path = path};
-  char *bytes;
-  int error = io_read_file(io, arena, path, (size_t)1 << 40, &bytes, &r.size);
+  ByteStream *stream;
+  int error = bytes_open(arena, io, path, &stream);
   if (error) {
     diag_error(sink, DIAG_E0403, SPAN_NONE, "cannot read '%s': %s", path, io_reason(error));
     return false;
   }
-  r.bytes = (const unsigned char *)bytes;
-  const char *header = NULL, *fortran;
-  const NpyKind *kind = NULL;
-  size_t data = 0;
-  *array = (NpyArray){0};
-  if (!read_header(&r, &header, &data) || !read_kind(&r, header, &kind) || !read_shape(&r, header, array)) return false;
-  fortran = value_of(header, "'fortran_order'");
-  if (!fortran || strncmp(fortran, "False", 5)) return refuse(&r, "it is in Fortran order");
-  array->type = kind->type;
-  int64_t wanted;
-  if (!checked_mul(array->count, kind->size, &wanted) || (uint64_t)wanted != r.size - data)
-    return refuse(&r, "its length is not what its shape asks for");
-  return convert(&r, kind, r.bytes + data, array);
+  bool done = npy_read_stream(arena, sink, path, stream, array);
+  bytes_close(stream);
+  return done;
+}
+
+// ---- as a source ----------------------------------------------------------------------------------------------------
+
+bool npy_field(const Opening *o, const char *path, bool read, size_t before, const NpyArray *array, DataSource *field) {
+  if (!read) {
+    if (o->sink->n_items > before) o->sink->items[before]->span = o->spec->span;
+    return false;
+  }
+  if (array->rank == 0) return data_refuse(o, DIAG_E0410, path, "it is a single number; data have rows");
+  int64_t size = array->type == DATA_F32 || array->type == DATA_I32 ? 4 : 1;
+  field->info = (DataInfo){.type = array->type, .rank = array->rank - 1, .rows = array->dim[0], .row_bytes = size};
+  for (int d = 1; d < array->rank; d++) {
+    field->info.dim[d - 1] = array->dim[d];
+    field->info.row_bytes *= array->dim[d];
+  }
+  field->rows = array->data;
+  return true;
+}
+
+bool npy_open(const Opening *o, DataSource *fields) {
+  const char *path = data_path(o, o->spec->files[0]);
+  NpyArray array;
+  size_t before = o->sink->n_items;
+  bool read = npy_read(o->arena, o->sink, o->io, path, &array);
+  return npy_field(o, path, read, before, &array, fields);
 }
 
 // ---- writing --------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@
 
 #include "checked.h"
 #include "checkpoint.h"
-#include "data.h"
+#include "data_inside.h"
 
 static const char checksum_key[] = "dlc.crc32";
 
@@ -19,7 +19,7 @@ enum { CHECKSUM_DIGITS = 8, HEADER_MOST = 100 * 1000 * 1000, LENGTH_BYTES = 8, M
 // ---- writing --------------------------------------------------------------------------------------------------------
 
 static int64_t tensor_bytes(const NamedTensor *t) {
-  int64_t bytes = 4;
+  int64_t bytes = t->bytes ? t->bytes : 4;
   for (int d = 0; d < t->rank; d++) bytes *= t->dim[d];
   return bytes;
 }
@@ -104,6 +104,7 @@ typedef struct SafeReader {
   size_t header_bytes;
   char *data;  // [data_bytes]
   int64_t data_bytes;
+  bool any_type;  // else only those that weights have
   SafeFile *file;
 } SafeReader;
 
@@ -124,7 +125,7 @@ static bool read_entry_shape(const SafeReader *r, const cJSON *entry, NamedTenso
   const cJSON *shape = cJSON_GetObjectItemCaseSensitive(entry, "shape");
   if (!cJSON_IsArray(shape) || cJSON_GetArraySize(shape) > MOST_DEPTH_RANK)
     return refuse(r, "the shape of '%s' cannot be read", t->name);
-  *bytes = 4;
+  *bytes = t->bytes;
   const cJSON *dim;
   cJSON_ArrayForEach(dim, shape) {
     if (!whole(dim, &t->dim[t->rank]) || !checked_mul(*bytes, t->dim[t->rank], bytes))
@@ -134,12 +135,29 @@ static bool read_entry_shape(const SafeReader *r, const cJSON *entry, NamedTenso
   return true;
 }
 
+static bool find_type(const char *name, bool any, NamedTensor *t) {
+  static const struct {
+    const char *name;
+    int type, bytes;
+    bool weights;
+  } types[] = {{"F32", DATA_F32, 4, true},  {"I32", DATA_I32, 4, true}, {"F64", DATA_F32, 8, false},
+               {"I64", DATA_I32, 8, false}, {"U8", DATA_U8, 1, false},  {"BOOL", DATA_BOOL, 1, false}};
+  for (size_t k = 0; k < sizeof types / sizeof *types; k++) {
+    if (strcmp(types[k].name, name) || !(any || types[k].weights)) continue;
+    t->type = types[k].type;
+    t->bytes = types[k].bytes;
+    return true;
+  }
+  return false;
+}
+
 static bool read_entry(const SafeReader *r, const cJSON *entry, NamedTensor *t) {
   t->name = arena_strdup(r->arena, entry->string);
   const cJSON *dtype = cJSON_GetObjectItemCaseSensitive(entry, "dtype");
   const char *type = cJSON_IsString(dtype) ? dtype->valuestring : "";
-  if (strcmp(type, "F32") && strcmp(type, "I32")) return refuse(r, "'%s' is neither F32 nor I32", t->name);
-  t->type = strcmp(type, "F32") ? DATA_I32 : DATA_F32;
+  if (!find_type(type, r->any_type, t))
+    return refuse(r, r->any_type ? "'%s' is none of F32, F64, I32, I64, U8, BOOL" : "'%s' is neither F32 nor I32",
+                  t->name);
   int64_t bytes = 0, begin = 0, end = 0;
   if (!read_entry_shape(r, entry, t, &bytes)) return false;
   const cJSON *offsets = cJSON_GetObjectItemCaseSensitive(entry, "data_offsets");
@@ -231,8 +249,8 @@ static bool read_header(const SafeReader *r, const cJSON *header) {
   return check_cover(r);
 }
 
-bool safetensors_read(Arena *arena, DiagSink *sink, Io io, const char *path, SafeFile *file) {
-  SafeReader r = {.arena = arena, .sink = sink, .path = path, .file = file};
+static bool read_file(Arena *arena, DiagSink *sink, Io io, const char *path, bool any_type, SafeFile *file) {
+  SafeReader r = {.arena = arena, .sink = sink, .path = path, .any_type = any_type, .file = file};
   *file = (SafeFile){0};
   char *bytes;
   size_t size;
@@ -249,10 +267,54 @@ bool safetensors_read(Arena *arena, DiagSink *sink, Io io, const char *path, Saf
   r.header_bytes = (size_t)length;
   r.data = bytes + LENGTH_BYTES + length;
   r.data_bytes = (int64_t)(size - LENGTH_BYTES - length);
-  if (r.data_bytes % 4) return refuse(&r, "%s", "its data are no whole numbers of elements");
+  if (r.data_bytes % 4 && !any_type) return refuse(&r, "%s", "its data are no whole numbers of elements");
   if (!check_crc(&r)) return false;
   cJSON *header = cJSON_ParseWithLength(bytes + LENGTH_BYTES, (size_t)length);
   bool done = header ? read_header(&r, header) : refuse(&r, "%s", "its header is no JSON");
   cJSON_Delete(header);
   return done;
+}
+
+bool safetensors_read(Arena *arena, DiagSink *sink, Io io, const char *path, SafeFile *file) {
+  return read_file(arena, sink, io, path, false, file);
+}
+
+// ---- as a source ----------------------------------------------------------------------------------------------------
+
+static const NamedTensor *find_tensor(const Opening *o, const char *path, const SafeFile *file) {
+  Text names = text_new(o->sink->arena);
+  for (int k = 0; k < file->n_items; k++) {
+    if (!strcmp(file->items[k].name, o->spec->key)) return &file->items[k];
+    if (k < 20) text_printf(&names, "%s%s", k ? ", " : "", file->items[k].name);
+  }
+  data_refuse(o, DIAG_E0411, path, "it holds no '%s'; it holds %s%s", o->spec->key, names.bytes,
+              file->n_items > 20 ? " and more" : "");
+  return NULL;
+}
+
+static bool take_tensor(const Opening *o, const char *path, const NamedTensor *t, NpyArray *array) {
+  *array = (NpyArray){.type = t->type, .rank = t->rank, .count = tensor_bytes(t) / t->bytes};
+  memcpy(array->dim, t->dim, sizeof array->dim);
+  array->data = arena_array(o->arena, (size_t)array->count, t->bytes > 4 ? 4 : (size_t)t->bytes);
+  if (t->bytes <= 4) {
+    if (array->count) memcpy(array->data, t->data, (size_t)tensor_bytes(t));
+    return true;
+  }
+  return data_narrow(t->type, t->data, array->count, array->data) ||
+         data_refuse(o, DIAG_E0411, path, "an integer of '%s' does not fit 32 bits", t->name);
+}
+
+// The file is read whole, checked, and let go of.
+bool safetensors_open(const Opening *o, DataSource *fields) {
+  const char *path = data_path(o, o->spec->files[0]);
+  Arena *own = arena_beside(o->arena);
+  SafeFile file;
+  NpyArray array;
+  size_t before = o->sink->n_items;
+  bool read = read_file(own, o->sink, o->io, path, true, &file);
+  const NamedTensor *tensor = read ? find_tensor(o, path, &file) : NULL;
+  bool taken = tensor && take_tensor(o, path, tensor, &array);
+  if (taken && array.rank == 0) taken = data_refuse(o, DIAG_E0411, path, "'%s' is a single number", tensor->name);
+  arena_free(own);
+  return npy_field(o, path, taken, before, &array, fields);
 }

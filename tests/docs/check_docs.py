@@ -65,12 +65,17 @@ def language_words():
         yield 'key', key
     for name in matches(r'\{"(\w+)", SCHEDULE_', text_of('frontend', 'blocks_schedule.c'), 'schedules'):
         yield 'schedule', name
-    for what, array, source in (('word', 'option_words', 'elab_words.c'), ('source that comes later', 'later_sources', 'blocks_data.c')):
+    for what, array, source in (('word', 'option_words', 'elab_words.c'),):
         for word in words_of(array, 'frontend', source):
             yield what, word
-    sources = matches(r'SourceInfo sources\[\] = (.*?);', text_of('frontend', 'blocks_data.c'), 'sources')[0]
-    for source in matches(r'\{"(\w+)"', sources, 'sources'):
+    for source, fields in matches(r'^SOURCE\(\w+, (\w+), \w+, (.*?)\)$', text_of('base', 'sources.def'), 'sources'):
         yield 'source', source
+        for field in re.findall(r'"(\w+)"', fields):
+            yield f'field of {source}', field
+    for step in matches(r'\{"(\w+)", AUGMENT_', text_of('frontend', 'blocks_prepare.c'), 'steps of augment'):
+        yield 'step of augment', step
+    for word in matches(r'\{"(\w+)", NORMALIZE_', text_of('frontend', 'blocks_prepare.c'), 'words of normalize'):
+        yield 'word of normalize', word
     for name in matches(r'\{"(\w+)", INIT_', text_of('frontend', 'elab_init.c'), 'initialisers'):
         yield 'initialiser', name
 

@@ -206,10 +206,10 @@ static void a_field_names_its_file(void **state) {
   assert_int_equal(train->n_fields, 2);
   assert_false(train->part.is_part);
   assert_string_equal(train->fields[0].name, "image");
-  assert_int_equal(train->fields[0].source.kind, SOURCE_IDX);
-  assert_int_equal(train->fields[0].source.n_files, 1);
-  assert_string_equal(train->fields[0].source.files[0], "a.gz");
-  assert_null(train->fields[0].source.field);
+  assert_int_equal(train->fields[0].leaves[0].source.kind, SOURCE_IDX);
+  assert_int_equal(train->fields[0].leaves[0].source.n_files, 1);
+  assert_string_equal(train->fields[0].leaves[0].source.files[0], "a.gz");
+  assert_null(train->fields[0].leaves[0].source.field);
   assert_non_null(train->fields[0].expression);
   assert_null(train->fields[1].expression);
 }
@@ -222,10 +222,10 @@ static void parts_of_a_set_are_its_splits(void **state) {
   assert_true(train->part.is_part && train->part.from == 0 && train->part.to == 0.9 && train->part.seed == 7);
   assert_true(valid->part.is_part && valid->part.from == 0.9 && valid->part.to == 1 && valid->part.seed == 7);
   assert_false(test->part.is_part);
-  assert_string_equal(train->fields[0].source.split, "train");
-  assert_string_equal(train->fields[0].source.field, "image");
-  assert_string_equal(train->fields[1].source.field, "label");
-  assert_string_equal(test->fields[0].source.split, "test");
+  assert_string_equal(train->fields[0].leaves[0].source.split, "train");
+  assert_string_equal(train->fields[0].leaves[0].source.field, "image");
+  assert_string_equal(train->fields[1].leaves[0].source.field, "label");
+  assert_string_equal(test->fields[0].leaves[0].source.split, "test");
 }
 
 static void parts_of_parts_are_parts_of_the_whole(void **state) {
@@ -237,17 +237,18 @@ static void parts_of_parts_are_parts_of_the_whole(void **state) {
 
 static void a_list_of_files_is_one_split(void **state) {
   const DataSpec *data = data_of(*state, "train = cifar10([\"a.bin\", \"b.bin\"])");
-  assert_int_equal(data->splits[0].fields[0].source.n_files, 2);
-  assert_string_equal(data->splits[0].fields[0].source.files[1], "b.bin");
-  assert_null(data->splits[0].fields[0].source.split);
+  assert_int_equal(data->splits[0].fields[0].leaves[0].source.n_files, 2);
+  assert_string_equal(data->splits[0].fields[0].leaves[0].source.files[1], "b.bin");
+  assert_null(data->splits[0].fields[0].leaves[0].source.split);
   data = data_of(*state, "train = cifar10([\"a.bin\"])  test = cifar10(\"b.bin\")");
   assert_int_equal(data->n_splits, 2);
-  assert_string_equal(data->splits[1].fields[1].source.files[0], "b.bin");
+  assert_string_equal(data->splits[1].fields[1].leaves[0].source.files[0], "b.bin");
 }
 
 static void digits_have_a_count(void **state) {
   const DataSpec *data = data_of(*state, "train = digits(\"train\", count = 50, seed = 4)  test = digits(test)");
-  const SourceSpec *train = &data->splits[0].fields[0].source, *test = &data->splits[1].fields[0].source;
+  const SourceSpec *train = &data->splits[0].fields[0].leaves[0].source,
+                   *test = &data->splits[1].fields[0].leaves[0].source;
   assert_int_equal(train->kind, SOURCE_DIGITS);
   assert_int_equal(train->count, 50);
   assert_int_equal(train->seed, 4);
@@ -279,15 +280,15 @@ static void a_field_is_a_graph_from_the_files_type(void **state) {
       "train m on d { loss = mean(m(image)) }";
   Program *program = open_text(f, text);
   const FieldSpec *field = &program_data(program, 0)->splits[0].fields[0];
-  Shape row = {.rank = 1, .dim = {dim_const(2)}};
-  Graph *g = program_lower_field(program, field, DT_U8, &row);
+  FieldInput input = {field->leaves[0].name, DT_U8, true, {.rank = 1, .dim = {dim_const(2)}}};
+  Graph *g = program_lower_field(program, field, &input, 1);
   assert_non_null(g);
   Text why = text_new(f->arena);
   assert_true(graph_verify(g, &why));
   assert_int_equal(g->n_outputs, 1);
   assert_string_equal(g->outputs[0].name, "field");
   assert_int_equal(g->nodes[0].type, DT_U8);
-  assert_string_equal(g->nodes[0].name, "source");
+  assert_string_equal(g->nodes[0].name, "the source");
   const Node *result = graph_node(g, g->outputs[0].value);
   assert_int_equal(result->type, DT_F32);
   assert_int_equal(result->shape.rank, 2);
@@ -299,17 +300,20 @@ static void a_field_without_an_expression_is_whole_numbers(void **state) {
   Fixture *f = *state;
   Program *program = open_text(
       f, MODEL "data d { train { image = npy(\"x.npy\")  y = idx(\"y\") } }\ntrain m on d { loss = mean(m(image)) }");
-  Shape scalar = {0};
-  Graph *g = program_lower_field(program, &program_data(program, 0)->splits[0].fields[1], DT_U8, &scalar);
+  const FieldSpec *field = &program_data(program, 0)->splits[0].fields[1];
+  FieldInput input = {field->leaves[0].name, DT_U8, true, {0}};
+  Graph *g = program_lower_field(program, field, &input, 1);
   assert_int_equal(graph_node(g, g->outputs[0].value)->type, DT_I32);
 }
 
 static void a_field_that_loses_its_rows_is_refused(void **state) {
   Fixture *f = *state;
-  Program *program =
-      open_text(f, MODEL "data d { train { image = mean(npy(\"x.npy\")) } }\ntrain m on d { loss = mean(m(image)) }");
-  Shape row = {.rank = 1, .dim = {dim_const(4)}};
-  assert_null(program_lower_field(program, &program_data(program, 0)->splits[0].fields[0], DT_F32, &row));
+  Program *program = open_text(f, MODEL
+                               "data d { train { image = transpose(npy(\"x.npy\"), [1, 0]) } }\n"
+                               "train m on d { loss = mean(m(image)) }");
+  const FieldSpec *field = &program_data(program, 0)->splits[0].fields[0];
+  FieldInput input = {field->leaves[0].name, DT_F32, true, {.rank = 1, .dim = {dim_const(4)}}};
+  assert_null(program_lower_field(program, field, &input, 1));
   assert_int_equal(f->sink->n_errors, 1);
   assert_int_equal(f->sink->items[0]->code, DIAG_E0155);
 }

@@ -382,7 +382,7 @@ static void parts_of_a_split_share_no_row_and_leave_none_out(void **state) {
   static const int64_t totals[] = {0, 1, 2, 10, 997};
   for (size_t k = 0; k < sizeof totals / sizeof *totals; k++) {
     int64_t total = totals[k];
-    SplitPart parts[] = {{true, 0, 0.7, 9}, {true, 0.7, 0.9, 9}, {true, 0.9, 1, 9}};
+    SplitPart parts[] = {{true, 0, 0.7, 9, NULL}, {true, 0.7, 0.9, 9, NULL}, {true, 0.9, 1, 9, NULL}};
     int64_t *all = arena_array(arena, (size_t)total, sizeof *all), n = 0;
     for (int p = 0; p < 3; p++) {
       RowSet set = rows_of_part(arena, &parts[p], total);
@@ -391,7 +391,7 @@ static void parts_of_a_split_share_no_row_and_leave_none_out(void **state) {
     assert_int_equal(n, total);
     if (total) assert_permutation(all, n, total);
   }
-  SplitPart part = {true, 0, 0.5, 1}, other = {true, 0, 0.5, 2};
+  SplitPart part = {true, 0, 0.5, 1, NULL}, other = {true, 0, 0.5, 2, NULL};
   RowSet a = rows_of_part(arena, &part, 100), b = rows_of_part(arena, &part, 100), c = rows_of_part(arena, &other, 100);
   assert_int_equal(a.count, 50);
   assert_memory_equal(a.rows, b.rows, 50 * sizeof *a.rows);

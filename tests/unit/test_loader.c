@@ -50,8 +50,8 @@ static int tear_down(void **state) {
 
 static const BatchField *plain_fields(void) {
   BatchField *fields = arena_array(arena, 2, sizeof *fields);
-  fields[0] = (BatchField){.name = "x", .source = floats, .type = DATA_F32, .row_elements = WIDTH};
-  fields[1] = (BatchField){.name = "y", .source = bytes, .type = DATA_I32, .row_elements = 1};
+  fields[0] = (BatchField){.name = "x", .sources = &floats, .n_sources = 1, .type = DATA_F32, .row_elements = WIDTH};
+  fields[1] = (BatchField){.name = "y", .sources = &bytes, .n_sources = 1, .type = DATA_I32, .row_elements = 1};
   return fields;
 }
 
@@ -176,7 +176,8 @@ static void fields_pass_through_their_step(void **state) {
                   .n_outputs = 1,
                   .arena_bytes = OFFSET + 4 * CAPACITY,
                   .capacity = {CAPACITY}};
-  BatchField field = {.name = "x", .source = bytes, .convert = &step, .type = DATA_F32, .row_elements = 1};
+  BatchField field = {
+      .name = "x", .sources = &bytes, .n_sources = 1, .convert = &step, .type = DATA_F32, .row_elements = 1};
   RowSet all = {.count = ROWS};
   Loader *loader = loader_new(arena, &field, 1, &all, CAPACITY, false, 0, 0, 0);
   for (int at = 0; at < ROWS;) {
