@@ -125,8 +125,8 @@ typedef bool CellVisit(void *user, Csv *c, int64_t row);
 static bool ragged(Csv *c, int64_t columns) {
   if (c->column + 1 == columns) return true;
   c->failed = true;
-  return data_refuse(c->o, DIAG_E0414, c->path, "line %lld has %lld columns, the lines before have %lld",
-                     (long long)c->line, (long long)c->column + 1, (long long)columns);
+  return data_refuse(c->o, DIAG_E0414, c->path, "line %lld has %lld column%s, the lines before have %lld",
+                     (long long)c->line, (long long)c->column + 1, c->column ? "s" : "", (long long)columns);
 }
 
 static bool read_rows(Csv *c, CellVisit *each, void *user, int64_t *rows, int64_t *columns) {
@@ -196,8 +196,8 @@ typedef struct Table {
 } Table;
 
 static const char *column_text(const Table *t, const Column *column) {
-  const CsvColumn *written = t->csv.o->spec->csv.columns;
-  const char *name = written ? written[column - t->columns].name : NULL;
+  const CsvSpec *csv = &t->csv.o->spec->csv;
+  const char *name = csv->n_columns ? csv->columns[column - t->columns].name : NULL;
   return name ? arena_printf(t->csv.o->sink->arena, "'%s'", name)
               : arena_printf(t->csv.o->sink->arena, "%lld", (long long)column->at);
 }
@@ -334,6 +334,7 @@ static bool choose_column(Table *t, const Header *header, const CsvColumn *writt
   column->at = written->name ? find_name(t, header, written->name) : written->number;
   if (column->at < 0) return false;
   if (column->at < columns) return true;
+  if (columns == 0) return data_refuse(t->csv.o, DIAG_E0414, t->csv.path, "it is empty");
   return data_refuse(t->csv.o, DIAG_E0414, t->csv.path, "it has no column %lld: its %lld are counted from 0",
                      (long long)column->at, (long long)columns);
 }
