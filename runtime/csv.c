@@ -274,7 +274,7 @@ static bool take_cell(Table *t, Column *column, int64_t row, float *to) {
   bool number = read_number(c, &value);
   if (!column->known) {
     column->known = true;
-    column->text = !number || c->o->spec->n_class_names > 0;
+    column->text = !number;
   }
   if (column->text && row == 1 && number && !c->o->spec->csv.header_given && !c->o->spec->n_class_names)
     return refuse_header(t, column);
@@ -356,6 +356,7 @@ static bool choose_columns(Table *t, const Header *header, int64_t columns) {
     t->place[column->at] = k;
     column->classes = spec->class_names;
     column->n_classes = (size_t)spec->n_class_names;
+    column->text = column->known = spec->n_class_names > 0;
   }
   return true;
 }
