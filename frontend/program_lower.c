@@ -206,10 +206,11 @@ static void check_other_splits(const Lowering *l) {
   for (int k = 0; k < data->spec.n_splits; k++) {
     const SplitSpec *split = &data->spec.splits[k];
     for (size_t n = 0; n < g->n_nodes && !split->is_origin; n++) {
-      if (g->nodes[n].op != OP_input || has_field(split, g->nodes[n].name)) continue;
-      Diag *diag =
-          diag_error(l->p->sink, DIAG_E0152, l->train->decl->on->span, "split '%s' of data '%s' has no field '%s'",
-                     split->name, data->spec.name, g->nodes[n].name);
+      const char *name = g->nodes[n].name;
+      bool held = g->nodes[n].op == OP_input && strncmp(name, MEMORY_PREFIX, strlen(MEMORY_PREFIX)) == 0;
+      if (g->nodes[n].op != OP_input || held || has_field(split, name)) continue;
+      Diag *diag = diag_error(l->p->sink, DIAG_E0152, l->train->decl->on->span,
+                              "split '%s' of data '%s' has no field '%s'", split->name, data->spec.name, name);
       diag_line(l->p->sink, diag, DIAG_NOTE, "every split but 'train' is evaluated after each epoch");
     }
   }
