@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum { ALIGNMENT = 16, FIRST_BLOCK = 4096, LARGEST_BLOCK = 1 << 20 };
+enum { HUGE_PAGE = 2 << 20, HUGE_FROM = 4 << 20 };  // bytes
 
 typedef struct Block {
   struct Block *next;
@@ -20,8 +22,19 @@ struct Arena {
   size_t total;
 };
 
+// Large blocks begin on a huge page and ask for them: what walks through a matrix of some megabytes by columns would
+// otherwise need a page for every row.
+static void *huge_alloc(size_t bytes) {
+  void *block = aligned_alloc(HUGE_PAGE, (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE);
+#ifdef MADV_HUGEPAGE
+  if (block) (void)madvise(block, bytes, MADV_HUGEPAGE);
+#endif
+  return block;
+}
+
 static void *system_alloc(void *state, size_t bytes, size_t align) {
   (void)state;
+  if (bytes >= HUGE_FROM) return huge_alloc(bytes);
   return align <= ALIGNMENT ? malloc(bytes) : aligned_alloc(align, (bytes + align - 1) / align * align);
 }
 

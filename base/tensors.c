@@ -7,19 +7,25 @@
 #include "checked.h"
 #include "random.h"
 
-enum { ALIGN_FLOATS = 16 };
+enum {
+  ALIGN_FLOATS = 16,
+  PAGE_FLOATS = 1024,
+  PAGED_FLOATS = 1 << 18  // tensors from this size on begin on a page
+};
+
+static int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
 bool tensor_add(Arena *arena, TensorTable *table, const TensorInfo *info) {
   TensorInfo added = *info;
   added.count = 1;
   for (int d = 0; d < info->rank; d++)
     if (!checked_mul(added.count, info->dim[d], &added.count)) return false;
-  added.offset = table->block_floats;
+  added.offset = added.count < PAGED_FLOATS ? table->block_floats : round_up(table->block_floats, PAGE_FLOATS);
   int64_t end;
   if (!checked_add(added.offset, added.count, &end) || end > INT64_MAX / 8) return false;
   table->items = arena_grow(arena, table->items, (size_t)table->n_items, &table->capacity, sizeof *table->items);
   table->items[table->n_items++] = added;
-  table->block_floats = (end + ALIGN_FLOATS - 1) / ALIGN_FLOATS * ALIGN_FLOATS;
+  table->block_floats = round_up(end, ALIGN_FLOATS);
   return true;
 }
 

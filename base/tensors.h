@@ -1,7 +1,7 @@
 // The named tensors of a model: its parameters (trainable) and its states (updated by training without gradients).
-// One flat block of floats holds all of a table's tensors, in declaration order, each starting on 64 bytes; optimizers
-// sweep the whole block (the gaps hold zeros and stay zero). Gradients and optimizer slots are blocks of the same
-// layout.
+// One flat block of floats holds all of a table's tensors, in declaration order, each starting on 64 bytes, and
+// those of 1 MiB or more on a page, where hardware that reads ahead begins anew; optimizers sweep the whole block (the
+// gaps hold zeros and stay zero). Gradients and optimizer slots are blocks of the same layout.
 #pragma once
 #include "arena.h"
 

@@ -1,8 +1,8 @@
-// Analysis of product-sums: from affine reads to strided loops, residue classes, tiles and shares.
+// Analysis of product-sums: from affine reads to strided loops, residue classes and tiles.
 //
 // On entry: the root is SUM of read0 * read1, all reads inside their operands (pass halo), B contiguous along the last
-// output index (pass layout). On exit: every phase visits each of its points once, its reduction in the row-major order
-// of the node's reduced indices.
+// output index (pass layout) or a matrix to be turned (product.h). On exit: every phase visits each of its points once,
+// its reduction in the row-major order of the node's reduced indices.
 #include "contract.h"
 #include "checked.h"
 
@@ -153,6 +153,11 @@ static int solve_reduced(Analysis *s) {
   return found > 1 ? -1 : found;
 }
 
+// Blocks of a matrix whose rows the reduction walks can be turned on the way.
+static bool can_turn(const Phase *phase, int64_t chunk) {
+  return chunk == 0 && phase->n_red == 1 && phase->red[0].b == 1 && dim_is_const(phase->red[0].extent);
+}
+
 static bool fill_axes(const Analysis *s, Phase *phase) {
   const IndexDef *def = s->def;
   int64_t a[IR_MAX_INDICES] = {0}, b[IR_MAX_INDICES] = {0}, c[IR_MAX_INDICES] = {0};
@@ -165,7 +170,7 @@ static bool fill_axes(const Analysis *s, Phase *phase) {
   }
   int lane = def->n_out - 1;
   phase->lane = axis_of(def, lane, &s->residues, a, b, c);
-  if (phase->lane.a != 0 || phase->lane.b != 1 || phase->lane.c != 1) return false;
+  if (phase->lane.a != 0 || phase->lane.c != 1) return false;
   for (int k = 0; k < lane; k++) {
     Axis axis = axis_of(def, k, &s->residues, a, b, c);
     bool mergeable = phase->n_outer > 0 && axis.b == 0 && phase->outer[phase->n_outer - 1].b == 0;
@@ -181,7 +186,7 @@ static bool fill_axes(const Analysis *s, Phase *phase) {
       push_axis(phase->red, &phase->n_red, &axis, phase->n_red > chunked);
   }
   choose_row(phase);
-  return true;
+  return phase->lane.b == 1 || can_turn(phase, s->contract->chunk);
 }
 
 static bool has_points(const Analysis *s) {
@@ -254,95 +259,73 @@ bool contract_analyse(Arena *arena, const Graph *g, NodeId root, int64_t chunk, 
 
 // ---- tile ---------------------------------------------------------------------------------------------------------
 
-static int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+enum { TILE_CHAINS = 8 };  // sums that must be under way at a time
 
-static double efficiency(int64_t m, int64_t n, Tile tile) {
-  int64_t width = tile.lanes * tile.vectors;
-  double rows = (double)m / (double)round_up(m, tile.rows), columns = (double)n / (double)round_up(n, width);
-  double loads = (double)(tile.vectors * tile.rows) / (tile.vectors + tile.rows);
-  double chains = tile.rows * tile.vectors >= 8 ? 1.0 : tile.rows * tile.vectors / 8.0;
-  return rows * columns * loads / (1 + loads) * chains;
+int contract_row_sizes(Dim extent, int full, int *sizes) {
+  int n = 0;
+  sizes[n++] = full;
+  if (dim_is_const(extent)) {
+    if (extent.scale % full) sizes[n++] = (int)(extent.scale % full);
+    return n;
+  }
+  for (int size = 16; size >= 1; size /= 2)
+    if (size < full && (size <= 4 || size * 2 > full)) sizes[n++] = size;
+  return n;
+}
+
+// What a point of the reduction costs in a tile, in FMAs of a vector: one each, but no less than the latency of a sum
+// on two units or than the loads take; the last term prefers the tile with fewer loads among equals.
+static double tile_cost(int rows, int vectors) {
+  double fmas = rows * vectors, loads = rows + vectors;
+  double cost = fmas > loads ? fmas : loads;
+  return (cost > TILE_CHAINS ? cost : TILE_CHAINS) + 0.02 * loads;
+}
+
+static double rows_cost(Dim extent, int64_t m, int rows, int vectors) {
+  int sizes[CONTRACT_ROW_SIZES], n = contract_row_sizes(extent, rows, sizes);
+  double cost = 0;
+  for (int k = 0; k < n; k++) {
+    cost += (double)(m / sizes[k]) * tile_cost(sizes[k], vectors);
+    m %= sizes[k];
+  }
+  return cost;
+}
+
+// Of a point of the reduction, over all rows and lanes.
+static double phase_cost(const Phase *phase, Tile tile, int64_t m) {
+  int64_t width = (int64_t)tile.lanes * tile.vectors, n = phase->lane.extent.scale, rest = n % width;
+  double cost = (double)(n / width) * rows_cost(phase->row.extent, m, tile.rows, tile.vectors);
+  if (rest > 0) cost += rows_cost(phase->row.extent, m, tile.rows, (int)((rest + tile.lanes - 1) / tile.lanes));
+  return cost;
+}
+
+// KERNELS' rules: the registers that a tile takes; the operand of a single row needs none for b, which the FMA reads.
+static bool tile_fits(int rows, int vectors, int registers) {
+  return (rows == 1 ? vectors + 2 : rows * vectors + vectors + 1) <= registers;
+}
+
+// Vectors of a row: wide where there is one row alone, so that b is read in long pieces; but some panels are left for
+// the threads.
+static int most_vectors(int64_t m, int64_t n, int lanes) {
+  int most = m == 1 ? 16 : 4;
+  while (most > 4 && (int64_t)most * lanes * 8 > n) most /= 2;
+  return most;
 }
 
 Tile contract_tile(const Phase *phase, const Target *target, const int64_t *symbol_values) {
-  int64_t m = dim_value(phase->row.extent, symbol_values), n = dim_value(phase->lane.extent, symbol_values);
+  int64_t m = dim_value(phase->row.extent, symbol_values), n = phase->lane.extent.scale;
   int lanes = target->vector_floats;
   while (lanes > 4 && n <= lanes / 2) lanes /= 2;
   int registers = target->registers - 1;
   int most_rows = phase->row.a % 1024 == 0 && phase->row.a != 0 ? 8 : 28;
   Tile best = {lanes, 1, 1};
-  double best_value = 0;
-  for (int vectors = 1; vectors <= 4 && (vectors - 1) * lanes < n; vectors++)
-    for (int rows = 1; rows <= most_rows && rows <= m && rows * vectors + vectors + 1 <= registers; rows++) {
+  double best_cost = phase_cost(phase, best, m);
+  for (int vectors = 1; vectors <= most_vectors(m, n, lanes) && (vectors - 1) * lanes < n; vectors++)
+    for (int rows = 1; rows <= most_rows && rows <= m && tile_fits(rows, vectors, registers); rows++) {
       Tile tile = {lanes, vectors, rows};
-      double value = efficiency(m, n, tile);
-      if (value > best_value * 1.0001) best = tile, best_value = value;
+      double cost = phase_cost(phase, tile, m);
+      if (cost < best_cost * 0.9999) best = tile, best_cost = cost;
     }
-  dlc_assert(best.rows * best.vectors + best.vectors + 1 <= registers);
+  dlc_assert(tile_fits(best.rows, best.vectors, registers));
   return best;
-}
-
-// ---- shares -------------------------------------------------------------------------------------------------------
-
-// Vector FMAs of one block of rows over one panel: the cost of the innermost level.
-static double block_work(const Contract *contract, const Phase *phase, Tile tile, int64_t rows, const int64_t *values) {
-  double work = (double)rows * tile.vectors;
-  for (int k = 0; k < phase->n_red; k++) {
-    double extent = (double)dim_value(phase->red[k].extent, values);
-    if (k == 0 && contract->chunk > 0 && extent > (double)contract->chunk) extent = (double)contract->chunk;
-    work *= extent;
-  }
-  return work + (double)rows * tile.vectors * 4;
-}
-
-enum { ITEM_WORK = 16384, ITEM_WORK_MOST = 65536 };  // vector FMAs of an item: about 5 and 20 µs
-
-Shares contract_shares(const Contract *contract, const Phase *phase, Tile tile, const int64_t *values) {
-  Shares s = {0};
-  int64_t width = tile.lanes * tile.vectors, rows = dim_value(phase->row.extent, values);
-  s.panels = round_up(phase->lane.extent.scale, width) / width;
-  double per_row = block_work(contract, phase, tile, 1, values);
-  s.block_rows = round_up(rows, tile.rows);
-  if (per_row * (double)rows > ITEM_WORK_MOST) {
-    int64_t tiles = (int64_t)(ITEM_WORK / (per_row * tile.rows)) + 1;
-    if (tiles * tile.rows < s.block_rows) s.block_rows = tiles * tile.rows;
-  }
-  // Levels from the inside: rows, outer[n-1..1], panel, outer[0], chunk. Take levels into the item while it stays
-  // small.
-  double work = block_work(contract, phase, tile, s.block_rows < rows ? s.block_rows : rows, values);
-  int levels = 1 + phase->n_outer + 1 + 1;  // chunk, outers, panel, rows
-  bool rows_whole = s.block_rows >= rows && dim_is_const(phase->row.extent);
-  s.item_levels = levels;
-  if (rows_whole) {
-    s.item_levels--;
-    for (int k = phase->n_outer - 1; k >= 1 && work < ITEM_WORK; k--, s.item_levels--)
-      work *= (double)phase->outer[k].extent.scale;
-  }
-  DlcCount count = {.scale = 1, .divisor = 1, .times = 1};
-  if (contract->chunk > 0) {
-    count.scale = phase->red[0].extent.scale;
-    count.symbol = phase->red[0].extent.symbol;
-    count.divisor = contract->chunk;
-  }
-  int level = 1;  // the chunk's is counted
-  if (phase->n_outer > 0 && level < s.item_levels) {
-    Dim first = phase->outer[0].extent;
-    if (dim_is_const(first))
-      count.times *= first.scale;
-    else
-      count.scale = first.scale, count.symbol = first.symbol;
-    level++;
-  }
-  count.times *= s.panels, level++;
-  for (int k = 1; k < phase->n_outer && level < s.item_levels; k++, level++)
-    count.times *= phase->outer[k].extent.scale;
-  if (level < s.item_levels) {
-    if (dim_is_const(phase->row.extent))
-      count.times *= round_up(rows, s.block_rows) / s.block_rows;
-    else
-      count.scale = phase->row.extent.scale, count.symbol = phase->row.extent.symbol, count.divisor = s.block_rows;
-  }
-  s.items = count;
-  s.item_cost = (int64_t)(work / 3.5) + 50;
-  return s;
 }

@@ -39,6 +39,11 @@ typedef struct Tile {
   int rows;
 } Tile;
 
+// The sizes of tiles that cover a row axis, the largest first: full ones, then the exact rest of a constant extent, or
+// 4, 2 and 1 of a symbolic one. Returns their number.
+enum { CONTRACT_ROW_SIZES = 8 };
+int contract_row_sizes(Dim extent, int full, int *sizes);
+
 typedef struct Contract {
   const Node *root;
   int a, b;       // which operand of the root is broadcast, which is contiguous
@@ -52,10 +57,23 @@ typedef struct Contract {
 // interleaved sums, too many axes.
 bool contract_analyse(Arena *arena, const Graph *g, NodeId root, int64_t chunk, Contract *contract);
 
-// The register tile for a phase: oneDNN's efficiency formula under KERNELS' rules (rows * vectors + vectors + 1
-// registers, at most 8 rows where rows are 4 KB apart, at least 8 accumulators where two FMAs issue a cycle). Never
-// affects bits.
+// The register tile for a phase: the one that covers its rows and lanes with the fewest cycles, tails included, under
+// KERNELS' rules (rows * vectors + vectors + 1 registers; at most 8 rows where rows are 4 KB apart, for they fall into
+// one set of the first cache). Never affects bits.
 Tile contract_tile(const Phase *phase, const Target *target, const int64_t *symbol_values);
+
+// How the reduction is cut into blocks, so that what a block reads stays in a cache while all rows of a work item are
+// summed over it. Between two blocks a sum waits in the thread's working memory and then goes on in order, so no bit
+// changes. A work item is a block of rows and a strip of panels, at one position of everything outside.
+enum { TURNED_POINTS = 16 };  // blocks of a turned b are a multiple of these
+typedef struct Blocking {
+  int level;            // the level of the reduction that is cut; those outside it run outside the blocks
+  int64_t size;         // its values in a block; 0: not cut
+  int64_t panels;       // of a strip
+  bool packs;           // b's part of a block is copied to the thread's working memory
+  int64_t packed_at;    // where: floats from its beginning, behind the sums that wait
+  int64_t local_bytes;  // of working memory, a multiple of 64
+} Blocking;
 
 // How a phase's loops are shared out. Levels, slowest first: chunk, outer[0], panel, outer[1..], block of rows. The
 // first `item_levels` of them make up a work item; the rest run inside it.
@@ -68,6 +86,9 @@ typedef struct Shares {
 } Shares;
 enum { CONTRACT_LEVELS = CONTRACT_MAX_AXES + 3 };
 Shares contract_shares(const Contract *contract, const Phase *phase, Tile tile, const int64_t *symbol_values);
+// Where blocks pay, or b has to be turned: the blocks, and in *shares the work items that go with them.
+Blocking contract_blocking(const Contract *contract, const Phase *phase, Tile tile, const int64_t *symbol_values,
+                           Shares *shares);
 
 void contract_print_phase(const Contract *contract, const Graph *g, const Phase *phase, Tile tile, const Shares *shares,
-                          int indent, Text *out);
+                          const Blocking *blocking, int indent, Text *out);

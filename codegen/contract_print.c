@@ -8,7 +8,12 @@
 //           for s:5 {a += 1, b += 6}
 //             sum = fma(a, b, sum)
 //
-// then what follows a sum, as a nest.
+// then what follows a sum, as a nest. A reduction in blocks has them around the tiles:
+//
+//     for blocks of k:2048 by 256, b packed
+//       tile of 6 rows of ..
+//         sum = 0, or as the block before left it
+//         of the block, for k:2048 {a += 1, b += 2048}
 #include "contract.h"
 
 typedef struct Printer {
@@ -16,6 +21,7 @@ typedef struct Printer {
   const Graph *g;
   const Phase *phase;
   const Shares *shares;
+  const Blocking *blocking;
   int indent;
   Text *out;
 } Printer;
@@ -57,23 +63,43 @@ static void print_levels(Printer *p) {
   }
 }
 
-static void print_reduction(Printer *p) {
-  for (int k = 0; k < p->phase->n_red; k++) {
+static void print_blocks(Printer *p) {
+  for (int k = 0; k < p->blocking->level; k++) {
     begin_line(p);
     text_add(p->out, "for ");
+    print_axis(p, &p->phase->red[k]);
+    text_add(p->out, "\n");
+    p->indent += 2;
+  }
+  begin_line(p);
+  text_add(p->out, "for blocks of ");
+  print_axis(p, &p->phase->red[p->blocking->level]);
+  text_printf(p->out, " by %lld", (long long)p->blocking->size);
+  if (p->blocking->panels > 1) text_printf(p->out, ", %lld panels in each", (long long)p->blocking->panels);
+  if (p->blocking->packs) text_add(p->out, p->phase->lane.b == 1 ? ", b packed" : ", b turned");
+  text_add(p->out, "\n");
+  p->indent += 2;
+}
+
+static void print_reduction(Printer *p) {
+  int first = p->blocking->size > 0 ? p->blocking->level : 0;
+  for (int k = first; k < p->phase->n_red; k++) {
+    begin_line(p);
+    text_add(p->out, k == first && p->blocking->size > 0 ? "of the block, for " : "for ");
     print_axis(p, &p->phase->red[k]);
     text_printf(p->out, " {a += %lld, b += %lld}\n", (long long)p->phase->red[k].a, (long long)p->phase->red[k].b);
     p->indent += 2;
   }
   begin_line(p);
   text_add(p->out, "sum = fma(a, b, sum)\n");
-  p->indent -= 2 * p->phase->n_red;
+  p->indent -= 2 * (p->phase->n_red - first);
 }
 
 void contract_print_phase(const Contract *contract, const Graph *g, const Phase *phase, Tile tile, const Shares *shares,
-                          int indent, Text *out) {
-  Printer p = {contract, g, phase, shares, indent, out};
+                          const Blocking *blocking, int indent, Text *out) {
+  Printer p = {contract, g, phase, shares, blocking, indent, out};
   print_levels(&p);
+  if (blocking->size > 0) print_blocks(&p);
   begin_line(&p);
   text_printf(out, "tile of %d rows of ", tile.rows);
   print_axis(&p, &phase->row);
@@ -82,7 +108,7 @@ void contract_print_phase(const Contract *contract, const Graph *g, const Phase 
   text_printf(out, ": a = %%%d, b = %%%d\n", contract->root->in[contract->a], contract->root->in[contract->b]);
   p.indent += 2;
   begin_line(&p);
-  text_add(out, "sum = 0\n");
+  text_add(out, blocking->size > 0 ? "sum = 0, or as the block before left it\n" : "sum = 0\n");
   if (!phase->empty) print_reduction(&p);
   if (contract->chunk == 0) return;
   begin_line(&p);

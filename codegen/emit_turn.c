@@ -12,29 +12,6 @@ bool emit_can_turn(const Emit *e, ValueId id) {
   return along && emit_moves_by(e, v->at, &step) && step != 0 && step != 1;
 }
 
-// Lanes k of both rows where bit `half` of k is clear, from `a` and then from `b`; or where it is set.
-static LLVMValueRef exchange(const Emit *e, LLVMValueRef a, LLVMValueRef b, int half, bool upper) {
-  LLVMValueRef places[TURNS];
-  for (int k = 0; k < TURNS; k++) {
-    bool set = k & half;
-    int from = upper ? (set ? TURNS + k : k + half) : (set ? TURNS + k - half : k);
-    places[k] = irb_int(e->irb.i32, from);
-  }
-  return LLVMBuildShuffleVector(e->irb.b, a, b, LLVMConstVector(places, TURNS), "");
-}
-
-// Transposes 16 rows of 16 by exchanging ever smaller blocks off the diagonal (J. Eklundh, "A fast computer method for
-// matrix transposing", IEEE Trans. Computers 1972).
-static void transpose(const Emit *e, LLVMValueRef *rows) {
-  for (int half = TURNS / 2; half >= 1; half /= 2)
-    for (int k = 0; k < TURNS; k++) {
-      if (k & half) continue;
-      LLVMValueRef a = rows[k], b = rows[k + half];
-      rows[k] = exchange(e, a, b, half, false);
-      rows[k + half] = exchange(e, a, b, half, true);
-    }
-}
-
 // Row k holds what lane k reads in the 16 turns.
 static LLVMValueRef *load_rows(Emit *e, const Value *v) {
   LLVMValueRef *rows = arena_array(e->arena, TURNS, sizeof *rows), first = emit_expr(e, v->at);
@@ -45,7 +22,7 @@ static LLVMValueRef *load_rows(Emit *e, const Value *v) {
     LLVMValueRef offset = LLVMBuildAdd(e->irb.b, first, irb_i64(&e->irb, k * step), "");
     rows[k] = emit_load_at(e, v->slot, type, offset);
   }
-  transpose(e, rows);
+  irb_transpose(&e->irb, rows, TURNS);
   return rows;
 }
 

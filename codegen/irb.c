@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-enum { MAX_LANES = 64 };
-
 Irb irb_new(LLVMModuleRef module) {
   LLVMContextRef context = LLVMGetModuleContext(module);
   return (Irb){.context = context,
@@ -35,7 +33,7 @@ int irb_lanes(LLVMValueRef value) {
 LLVMTypeRef irb_like(LLVMTypeRef scalar, LLVMValueRef value) { return irb_vector(scalar, irb_lanes(value)); }
 
 static LLVMValueRef repeat(LLVMValueRef constant, int lanes) {
-  LLVMValueRef all[MAX_LANES];
+  LLVMValueRef all[IRB_MOST_LANES];
   for (int k = 0; k < lanes; k++) all[k] = constant;
   return LLVMConstVector(all, (unsigned)lanes);
 }
@@ -62,13 +60,13 @@ LLVMValueRef irb_splat(const Irb *irb, LLVMValueRef scalar, int lanes) {
 }
 
 LLVMValueRef irb_iota(LLVMTypeRef scalar, int lanes, int64_t step) {
-  LLVMValueRef all[MAX_LANES];
+  LLVMValueRef all[IRB_MOST_LANES];
   for (int k = 0; k < lanes; k++) all[k] = irb_int(scalar, k * step);
   return LLVMConstVector(all, (unsigned)lanes);
 }
 
 LLVMValueRef irb_mask(const Irb *irb, int lanes, int live) {
-  LLVMValueRef all[MAX_LANES];
+  LLVMValueRef all[IRB_MOST_LANES];
   for (int k = 0; k < lanes; k++) all[k] = irb_int(irb->i1, k < live);
   return LLVMConstVector(all, (unsigned)lanes);
 }
@@ -82,10 +80,33 @@ LLVMValueRef irb_insert(const Irb *irb, LLVMValueRef vector, LLVMValueRef scalar
 }
 
 LLVMValueRef irb_part(const Irb *irb, LLVMValueRef vector, int first, int lanes) {
-  LLVMValueRef places[MAX_LANES];
+  LLVMValueRef places[IRB_MOST_LANES];
   for (int k = 0; k < lanes; k++) places[k] = irb_int(irb->i32, first + k);
   LLVMValueRef mask = LLVMConstVector(places, (unsigned)lanes);
   return LLVMBuildShuffleVector(irb->b, vector, LLVMGetPoison(LLVMTypeOf(vector)), mask, "");
+}
+
+// Lanes k of both rows where bit `half` of k is clear, from `a` and then from `b`; or where it is set.
+static LLVMValueRef exchange(const Irb *irb, LLVMValueRef a, LLVMValueRef b, int n, int half, bool upper) {
+  LLVMValueRef places[IRB_MOST_LANES];
+  for (int k = 0; k < n; k++) {
+    bool set = k & half;
+    int from = upper ? (set ? n + k : k + half) : (set ? n + k - half : k);
+    places[k] = irb_int(irb->i32, from);
+  }
+  return LLVMBuildShuffleVector(irb->b, a, b, LLVMConstVector(places, (unsigned)n), "");
+}
+
+// By exchanging ever smaller blocks off the diagonal (J. Eklundh, "A fast computer method for matrix transposing", IEEE
+// Trans. Computers 1972).
+void irb_transpose(const Irb *irb, LLVMValueRef *rows, int n) {
+  for (int half = n / 2; half >= 1; half /= 2)
+    for (int k = 0; k < n; k++) {
+      if (k & half) continue;
+      LLVMValueRef a = rows[k], b = rows[k + half];
+      rows[k] = exchange(irb, a, b, n, half, false);
+      rows[k + half] = exchange(irb, a, b, n, half, true);
+    }
 }
 
 LLVMValueRef irb_bits(const Irb *irb, LLVMValueRef value, LLVMTypeRef scalar) {

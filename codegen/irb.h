@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { IRB_MOST_LANES = 64 };
+
 typedef struct Irb {
   LLVMContextRef context;
   LLVMModuleRef module;
@@ -26,7 +28,9 @@ LLVMValueRef irb_mask(const Irb *irb, int lanes, int live);          // the firs
 LLVMValueRef irb_extract(const Irb *irb, LLVMValueRef vector, int lane);
 LLVMValueRef irb_insert(const Irb *irb, LLVMValueRef vector, LLVMValueRef scalar, int lane);
 LLVMValueRef irb_part(const Irb *irb, LLVMValueRef vector, int first, int lanes);  // lanes first .. first+lanes
-LLVMValueRef irb_bits(const Irb *irb, LLVMValueRef value, LLVMTypeRef scalar);     // bitcast, lane by lane
+// Transposes rows[n] of n lanes, n a power of two, in registers.
+void irb_transpose(const Irb *irb, LLVMValueRef *rows, int n);
+LLVMValueRef irb_bits(const Irb *irb, LLVMValueRef value, LLVMTypeRef scalar);  // bitcast, lane by lane
 
 // A call of an overloaded intrinsic ("llvm.fma") whose overload types are those of its first argument.
 LLVMValueRef irb_call(const Irb *irb, const char *intrinsic, LLVMValueRef *args, int n);

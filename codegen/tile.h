@@ -15,6 +15,7 @@ typedef struct TileJob {
   const Phase *phase;
   Tile tile;
   Shares shares;
+  Blocking blocking;
   int slot_a, slot_b;  // which of the kernel's args hold the operands
   int slot_scratch;    // chunked: where the chunks' sums go, [chunk][result]
   // not chunked: what follows the sum; NULL: the sums go to slot_c, by the axes' strides there

@@ -15,7 +15,8 @@ int tiled_list(Arena *arena, const Sweep *sweep, const Target *target, Tiled **t
     const Phase *phase = &contract.phases[k];
     Tile tile = contract_tile(phase, target, sweep->plan->symbol_values);
     Shares shares = contract_shares(&contract, phase, tile, sweep->plan->symbol_values);
-    (*tiled)[k] = (Tiled){sweep, contract, phase, tile, shares, 0};
+    Blocking blocking = contract_blocking(&contract, phase, tile, sweep->plan->symbol_values, &shares);
+    (*tiled)[k] = (Tiled){sweep, contract, phase, tile, shares, blocking, blocking.local_bytes};
   }
   return contract.n_phases;
 }
@@ -30,6 +31,7 @@ void tiled_emit(Arena *arena, LLVMModuleRef module, const char *symbol, const Ti
                  .phase = tiled->phase,
                  .tile = tiled->tile,
                  .shares = tiled->shares,
+                 .blocking = tiled->blocking,
                  .slot_a = lower_input_slot(kernel, root->in[tiled->contract.a]),
                  .slot_b = lower_input_slot(kernel, root->in[tiled->contract.b]),
                  .store = follow_store,
@@ -54,8 +56,10 @@ const char *tiled_key(Arena *arena, const Tiled *t) {
   const Phase *p = t->phase;
   const Kernel *kernel = t->sweep->kernel;
   Text out = text_new(arena);
-  text_printf(&out, "tile %d %d %d, %lld %d, chunk %lld, a %d b %d, empty %d, at %lld %lld %lld:", t->tile.rows,
-              t->tile.vectors, t->tile.lanes, (long long)t->shares.block_rows, t->shares.item_levels,
+  text_printf(&out,
+              "tile %d %d %d, %lld %d, blocks %d %lld %lld %d, chunk %lld, a %d b %d, empty %d, at %lld %lld %lld:",
+              t->tile.rows, t->tile.vectors, t->tile.lanes, (long long)t->shares.block_rows, t->shares.item_levels,
+              t->blocking.level, (long long)t->blocking.size, (long long)t->blocking.panels, t->blocking.packs,
               (long long)t->contract.chunk, lower_input_slot(kernel, t->contract.root->in[t->contract.a]),
               lower_input_slot(kernel, t->contract.root->in[t->contract.b]), p->empty, (long long)p->a0,
               (long long)p->b0, (long long)p->c0);
@@ -79,7 +83,7 @@ void tiled_print(Arena *arena, const Tiled *t, int indent, Text *out) {
   int number = (int)(t->phase - t->contract.phases);
   if (t->contract.n_phases > 1)
     text_printf(out, "%*sresidue class %d of %d\n", indent, "", number + 1, t->contract.n_phases);
-  contract_print_phase(&t->contract, g, t->phase, t->tile, &t->shares, indent, out);
+  contract_print_phase(&t->contract, g, t->phase, t->tile, &t->shares, &t->blocking, indent, out);
   int vars[IR_MAX_INDICES];
   if (t->contract.chunk == 0)
     nest_print(sweep_given(arena, t->sweep, t->tile.lanes, t->tile.lanes, vars), indent + 4, out);

@@ -11,6 +11,7 @@ typedef struct Tiled {
   const Phase *phase;
   Tile tile;
   Shares shares;
+  Blocking blocking;
   int64_t local_bytes;  // working memory of a thread (DlcRt.local), a multiple of 64
 } Tiled;
 

@@ -4,8 +4,9 @@
 // copy kept from it:
 // - b is contiguous along the vector index: where it was not, the node reads a copy in which the moving dimension comes
 //   last, the others keeping their order ([kh,kw,in,out] becomes [kh,kw,out,in] for an input gradient). Where the copy
-//   costs too much against the work (product.c: PACK_MIN_REUSE), the node stays as it is. Copies of one value with the
-//   same dimension last are one node, made in front of its first reader;
+//   costs too much against the work (product.c: PACK_MIN_REUSE), the node stays as it is; so does a large matrix, which
+//   the micro-kernel turns on the way (product.h). Copies of one value with the same dimension last are one node, made
+//   in front of its first reader;
 // - the reduced indices stand in the order in which a is walked with the longest steps outside: the batch, rows,
 // columns,
 //   channels. Row-major order of the reduced indices is the order in which a strict sum adds up.

@@ -2,7 +2,11 @@
 #include "product.h"
 #include "checked.h"
 
-enum { PACK_MIN_REUSE = 8 };  // multiply-adds per element of b that make a transposed copy worth its price
+enum {
+  PACK_MIN_REUSE = 8,           // multiply-adds per element of b that make a transposed copy worth its price
+  TURN_MIN_ELEMENTS = 1 << 18,  // of b, from which on a transposed copy would go through memory
+  TURN_MIN_REDUCED = 64
+};
 
 static Product unfit(const char *why) { return (Product){.needs = PRODUCT_UNFIT, .why = why}; }
 
@@ -141,6 +145,19 @@ static bool pack_pays(const IndexDef *def, const Shape *shape) {
   return index_points(def, NULL) >= PACK_MIN_REUSE * shape_points(shape, NULL);
 }
 
+// A large matrix that is read transposed, every element by one vector of the result: the micro-kernel turns it block by
+// block on the way to its registers, so that the transpose is never in memory. A result of unknown size is not chunked.
+static bool turns_on_the_way(const Node *node, const Read *read, int b_dim, const Shape *shape) {
+  const IndexDef *def = node->index;
+  Dim elements;
+  if (def->n_red != 1 || shape->rank != 2 || b_dim != 0 || !shape_elements(shape, &elements)) return false;
+  if (!dim_is_const(elements) || elements.scale < TURN_MIN_ELEMENTS) return false;
+  if (!shape_elements(&node->shape, &elements) || dim_is_const(elements)) return false;
+  const IndexExpr *last = &read->at[1];
+  bool plain = last->kind == DIV_NONE && last->n_terms == 1 && index_coef(last, def->n_out) == 1;
+  return plain && read->at[0].n_terms == 1 && def->extent[def->n_out].scale >= TURN_MIN_REDUCED;
+}
+
 static Product product_of_operands(const Graph *g, const Node *node) {
   const IndexDef *def = node->index;
   int vector = def->n_out - 1;
@@ -150,7 +167,9 @@ static Product product_of_operands(const Graph *g, const Node *node) {
   const Shape *shape = &graph_node(g, node->in[p.b])->shape;
   p.b_dim = moving_dim(&def->reads[p.b], vector);
   if (p.b_dim < 0) return unfit("the operand that moves with the last index does so by steps other than 1");
-  if (!dim_is_contiguous(shape, p.b_dim)) {
+  if (turns_on_the_way(node, &def->reads[p.b], p.b_dim, shape)) {
+    p.turned = true;
+  } else if (!dim_is_contiguous(shape, p.b_dim)) {
     if (!dim_is_const(shape->dim[p.b_dim])) return unfit("the dimension to be made contiguous is the batch");
     if (!pack_pays(def, shape)) return unfit("too little work for a transposed copy of its operand");
     p.needs |= PRODUCT_NEEDS_PACK;

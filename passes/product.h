@@ -5,7 +5,9 @@
 // It fits the micro-kernel when all of this holds:
 // - no operand is a constant (those have no place in memory);
 // - exactly one operand, called b, moves with the vector index, and with stride 1 in memory: the index stands in one
-//   dimension of b, undivided, with factor 1, and every later dimension has extent 1. The other operand is a;
+//   dimension of b, undivided, with factor 1, and every later dimension has extent 1; or b is a large matrix read
+//   transposed, its rows by the one reduced index (`turned`: a transposed copy of it would cost more than turning it on
+//   the way). The other operand is a;
 // - the vector index has a constant extent of PRODUCT_MIN_WIDTH or more, there is a reduced index, and nothing is
 // empty;
 // - every read is inside its operand; one that is divided exactly (DIV_EXACT), wherever the division is exact. No read
@@ -36,6 +38,7 @@ typedef struct Product {
   unsigned needs;   // ProductNeed bits; 0: it fits
   int a, b;         // operands; unset where UNFIT
   int b_dim;        // dimension of b that holds the vector index
+  bool turned;      // it is not the last one, and needs no copy
   const char *why;  // UNFIT: the reason, for people; else NULL
 } Product;
 

@@ -113,6 +113,13 @@ static void test_product_needs(void **state) {
   assert_int_equal(
       needs_of(f, PRODUCT("f32[N,5]", "f32[7,5]", "[n:N, k:7 | o:5] { mul(%0[n, o], %1[k, o]) } : f32[N,7]")),
       PRODUCT_NEEDS_PACK);
+  // A large matrix is turned on the way; not where the result may be summed in chunks.
+  assert_int_equal(needs_of(f, PRODUCT("f32[N,512]", "f32[512,512]",
+                                       "[n:N, k:512 | o:512] { mul(%0[n, o], %1[k, o]) } : f32[N,512]")),
+                   0);
+  assert_int_equal(needs_of(f, PRODUCT("f32[64,512]", "f32[512,512]",
+                                       "[n:64, k:512 | o:512] { mul(%0[n, o], %1[k, o]) } : f32[64,512]")),
+                   PRODUCT_NEEDS_PACK);
   // The gradient of stride 2 is in bounds wherever 2 divides, but for one row behind the end.
   assert_int_equal(
       needs_of(f, PRODUCT("f32[N,4,5]", "f32[3,5,6]",
