@@ -1,5 +1,6 @@
 // How a contraction's loops are shared out among work items, and how its reduction is cut into blocks. Both decide
 // speed alone: the order of a sum is that of its node.
+#include "checked.h"
 #include "contract.h"
 
 static int64_t pieces(int64_t whole, int64_t size) { return (whole + size - 1) / size; }
@@ -87,32 +88,42 @@ Shares contract_shares(const Contract *contract, const Phase *phase, Tile tile, 
 // ---- blocks ---------------------------------------------------------------------------------------------------------
 
 enum {
-  L2_HALF = 512 << 10,         // bytes that stay in a core's second cache beside others
-  PANEL_BYTES = 256 << 10,     // of b's panel, from which on reading it once more is not free
-  PACK_TILES = 8,              // tiles of rows that make a copy of b's block worth its price
-  BLOCK_POINTS = 256,          // of the reduction: b's block is 64 KB where a panel is 64 wide
-  BLOCK_POINTS_COLUMNS = 128,  // where a is read by columns, so that each point takes a cache line of a
-  BLOCK_POINTS_TURNED = 512,   // b is read in rows of 2 KB
-  STREAM_BYTES = 2 << 20,      // of b, from which on it comes from memory or the third cache
-  STREAM_LANES = 1024,         // it is then read in rows of 4 KB,
-  STREAM_POINTS = 8,           // so many side by side: hardware that reads ahead can follow them
-  STREAM_POINTS_ROWS = 32,     // more with several rows, whose sums have to be put away and fetched
-  BLOCK_ROWS = 1024,           // most rows whose sums wait
-  BLOCK_ITEMS = 8,             // items wanted: so many, where rows are left to cut
-  WAITING_BYTES = 256 << 10    // most bytes of sums that wait
+  L2_HALF = 512 << 10,       // bytes that stay in a core's second cache beside others
+  PANEL_BYTES = 256 << 10,   // of b's panel, from which on reading it once more is not free
+  PACK_TILES = 8,            // tiles of rows that make a copy of b's block worth its price
+  BLOCK_POINTS = 256,        // of the reduction: b's block is 64 KB where a panel is 64 wide
+  COLUMN_POINTS = 96,        // where a is read by columns, so that each point takes a cache line of a;
+  COLUMN_POINTS_LEAST = 32,  // fewer where those lines fall into few sets of the first cache:
+  COLUMN_POINTS_A_SET = 24,  // so many for each of the 4 KB that addresses of one set are apart
+  SET_BYTES = 4096,
+  BLOCK_POINTS_TURNED = 512,  // b is read in rows of 2 KB
+  STREAM_BYTES = 2 << 20,     // of b, from which on it comes from memory or the third cache
+  STREAM_LANES = 1024,        // it is then read in rows of 4 KB,
+  STREAM_POINTS = 8,          // so many side by side: hardware that reads ahead can follow them
+  STREAM_POINTS_ROWS = 32,    // more with several rows, whose sums have to be put away and fetched
+  BLOCK_ROWS = 1024,          // most rows whose sums wait
+  BLOCK_ITEMS = 8,            // items wanted: so many, where rows are left to cut
+  WAITING_BYTES = 256 << 10   // most bytes of sums that wait
 };
 
 // What the choice is made from.
 typedef struct Traffic {
-  int64_t rows, width;  // of the phase; of a panel
-  double panel_bytes;   // of b under one panel
-  double b_bytes;       // of whole rows of b: what a panel, read by rows, is spread over
-  bool many;            // rows enough for a copy
-  bool by_columns;      // a moves by more than one element with the innermost reduced index
-  bool turned;          // b's lanes are apart in memory
-  bool apart;           // b's rows are longer than a panel
-  bool streams;         // a matrix that is read once or a few times
+  int64_t rows, width;    // of the phase; of a panel
+  double panel_bytes;     // of b under one panel
+  double b_bytes;         // of whole rows of b: what a panel, read by rows, is spread over
+  bool many;              // rows enough for a copy
+  int64_t column_points;  // most points of a block where a is read by columns; else 0
+  bool turned;            // b's lanes are apart in memory
+  bool apart;             // b's rows are longer than a panel
+  bool streams;           // a matrix that is read once or a few times
 } Traffic;
+
+// `step` floats from one point to the next: their lines fall into 4096 / gcd sets, 64 bytes each.
+static int64_t column_points(int64_t step) {
+  int64_t sets = SET_BYTES / whole_gcd(step * 4, SET_BYTES), points = COLUMN_POINTS_A_SET * sets;
+  if (points > COLUMN_POINTS) return COLUMN_POINTS;
+  return points > COLUMN_POINTS_LEAST ? points : COLUMN_POINTS_LEAST;
+}
 
 static Traffic traffic_of(const Contract *contract, const Phase *phase, Tile tile, const int64_t *values) {
   const Axis *inner = &phase->red[phase->n_red - 1];
@@ -121,7 +132,7 @@ static Traffic traffic_of(const Contract *contract, const Phase *phase, Tile til
   t.panel_bytes = points * (double)t.width * 4;
   t.b_bytes = points * (double)(inner->b > t.width ? inner->b : t.width) * 4;
   t.many = t.rows >= PACK_TILES * tile.rows;
-  t.by_columns = inner->a != 1;
+  if (inner->a != 1) t.column_points = column_points(inner->a);
   t.turned = phase->lane.b != 1;
   t.apart = inner->b != t.width;
   t.streams = !t.turned && t.b_bytes > STREAM_BYTES && phase->n_outer == 0 && phase->n_red == 1;
@@ -136,7 +147,7 @@ static bool blocks_pay(const Traffic *t, Tile tile) {
 static int64_t block_points(const Traffic *t, bool packs) {
   if (t->turned) return BLOCK_POINTS_TURNED;
   if (t->streams && !packs) return t->rows == 1 ? STREAM_POINTS : STREAM_POINTS_ROWS;
-  return t->by_columns ? BLOCK_POINTS_COLUMNS : BLOCK_POINTS;
+  return t->column_points ? t->column_points : BLOCK_POINTS;
 }
 
 // Cuts the innermost level at which the points reach `most`, into equal blocks. Returns the points of a block.

@@ -9,12 +9,36 @@ static int64_t stride_b(const TileEmit *e, int level) {
   return packs(e) ? tile_packed_stride(e, level) : e->phase->red[level].b;
 }
 
+// ---- reading ahead --------------------------------------------------------------------------------------------------
+
+enum { AHEAD = 8 };  // floats behind a tile's column
+
+static void prefetch(const TileEmit *e, LLVMValueRef address) {
+  LLVMValueRef read = irb_int(e->irb.i32, 0), keep = irb_int(e->irb.i32, 3), data = irb_int(e->irb.i32, 1);
+  irb_call(&e->irb, "llvm.prefetch", (LLVMValueRef[]){address, read, keep, data}, 4);
+}
+
+// What the next tile of rows will read of a at this point. Where a point's rows are side by side in memory, one line
+// holds them; else one for each row, if the tile has loads to spare beside its FMAs. Nothing is read: an address behind
+// the tensor does no harm. Products within somebody else's blocks (tile.h, `store`) have a in a cache.
+static void read_ahead(const TileEmit *e, int rows, LLVMValueRef pa) {
+  int64_t step = e->phase->row.a;
+  bool by_rows = e->phase->red[e->phase->n_red - 1].a == 1;
+  if (!e->job->store || rows == 1 || (by_rows && (e->vectors < 2 || e->job->tile.lanes < 16))) return;
+  if (step == 1) prefetch(e, tile_element(e, pa, tile_number(e, rows + AHEAD)));
+  for (int i = 0; by_rows && step != 1 && i < rows; i++)
+    prefetch(e, tile_element(e, pa, tile_number(e, (rows + i) * step)));
+}
+
+// ---- the reduction --------------------------------------------------------------------------------------------------
+
 // One point, at pa and pb.
 static void multiply_add(const TileEmit *e, int rows, LLVMValueRef pa, LLVMValueRef pb, LLVMValueRef *acc) {
   LLVMValueRef b[TILE_MOST_ACCUMULATORS];
   int lanes = e->job->tile.lanes;
   for (int j = 0; j < e->vectors; j++)
     b[j] = tile_load(e, tile_element(e, pb, tile_number(e, (int64_t)j * lanes)), packs(e) ? lanes : tile_live(e, j));
+  read_ahead(e, rows, pa);
   for (int i = 0; i < rows; i++) {
     LLVMValueRef address = tile_element(e, pa, tile_number(e, i * e->phase->row.a));
     LLVMValueRef scalar = LLVMBuildLoad2(e->irb.b, e->irb.f32, address, "");
