@@ -1,4 +1,4 @@
-// Arenas: chained blocks that double up to 1 MiB, freed together.
+// Arenas: chained blocks that double up to 4 MiB, freed together.
 #include "arena.h"
 
 #include <stdio.h>
@@ -6,8 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { ALIGNMENT = 16, FIRST_BLOCK = 4096, LARGEST_BLOCK = 1 << 20 };
-enum { HUGE_PAGE = 2 << 20, HUGE_FROM = 4 << 20 };  // bytes
+enum { ALIGNMENT = 16, FIRST_BLOCK = 4096, LARGEST_BLOCK = 1 << 22, LINE = 64, HUGE_PAGE = 1 << 21, LARGE_ITEM = 256 };
 
 typedef struct Block {
   struct Block *next;
@@ -22,20 +21,17 @@ struct Arena {
   size_t total;
 };
 
-// Large blocks begin on a huge page and ask for them: what walks through a matrix of some megabytes by columns would
-// otherwise need a page for every row.
-static void *huge_alloc(size_t bytes) {
-  void *block = aligned_alloc(HUGE_PAGE, (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE);
-#ifdef MADV_HUGEPAGE
-  if (block) (void)madvise(block, bytes, MADV_HUGEPAGE);
-#endif
-  return block;
+// Large blocks cost less by huge pages: half of what compiling a deep network takes was page faults.
+static void wish_huge(uintptr_t first, uintptr_t last) {
+  if (first < last) (void)madvise((void *)first, last - first, MADV_HUGEPAGE);
 }
 
 static void *system_alloc(void *state, size_t bytes, size_t align) {
   (void)state;
-  if (bytes >= HUGE_FROM) return huge_alloc(bytes);
-  return align <= ALIGNMENT ? malloc(bytes) : aligned_alloc(align, (bytes + align - 1) / align * align);
+  if (align <= ALIGNMENT) return malloc(bytes);
+  void *block = aligned_alloc(align, (bytes + align - 1) / align * align);
+  if (block && align == HUGE_PAGE) wish_huge((uintptr_t)block, (uintptr_t)block + bytes);
+  return block;
 }
 
 static void system_release(void *state, void *block, size_t bytes) {
@@ -44,8 +40,17 @@ static void system_release(void *state, void *block, size_t bytes) {
   free(block);
 }
 
+// calloc takes large blocks from the kernel and does not write them.
+static void *system_alloc_pages(void *state, size_t bytes) {
+  (void)state;
+  char *block = calloc(1, bytes);
+  uintptr_t begin = (uintptr_t)block;
+  if (block) wish_huge((begin + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE, (begin + bytes) / HUGE_PAGE * HUGE_PAGE);
+  return block;
+}
+
 const Allocator *allocator_system(void) {
-  static const Allocator allocator = {system_alloc, system_release, NULL};
+  static const Allocator allocator = {system_alloc, system_release, NULL, system_alloc_pages};
   return &allocator;
 }
 
@@ -68,26 +73,29 @@ void arena_free(Arena *arena) {
 
 size_t arena_bytes(const Arena *arena) { return arena->total; }
 
-static _Noreturn void arena_fail(const Arena *arena, size_t bytes) {
+_Noreturn void arena_exhausted(const Arena *arena, size_t bytes) {
   arena->guard->failed_bytes = bytes;
   longjmp(arena->guard->jump, 1);
 }
 
 Arena *arena_beside(const Arena *arena) {
   Arena *beside = arena_new(arena->allocator, arena->guard);
-  if (!beside) arena_fail(arena, sizeof *beside);
+  if (!beside) arena_exhausted(arena, sizeof *beside);
   return beside;
 }
+
+Arena *arena_apart(const Arena *arena, Guard *guard) { return arena_new(arena->allocator, guard); }
 
 // A block that holds at least `payload` bytes. Blocks double, so a large arena has few of them.
 static Block *arena_add_block(Arena *arena, size_t payload) {
   size_t header = (sizeof(Block) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
   size_t bytes = arena->blocks ? arena->blocks->bytes * 2 : FIRST_BLOCK;
   if (bytes > LARGEST_BLOCK) bytes = LARGEST_BLOCK;
-  if (payload > SIZE_MAX - header) arena_fail(arena, payload);
+  if (payload > SIZE_MAX - header) arena_exhausted(arena, payload);
   if (bytes < payload + header) bytes = payload + header;
-  Block *block = arena->allocator->alloc(arena->allocator->state, bytes, ALIGNMENT);
-  if (!block) arena_fail(arena, bytes);
+  size_t align = bytes == LARGEST_BLOCK ? HUGE_PAGE : ALIGNMENT;
+  Block *block = arena->allocator->alloc(arena->allocator->state, bytes, align);
+  if (!block) arena_exhausted(arena, bytes);
   *block = (Block){.next = arena->blocks, .bytes = bytes, .used = header};
   arena->blocks = block;
   arena->total += bytes;
@@ -95,7 +103,7 @@ static Block *arena_add_block(Arena *arena, size_t payload) {
 }
 
 void *arena_alloc(Arena *arena, size_t bytes) {
-  if (bytes > SIZE_MAX - ALIGNMENT) arena_fail(arena, bytes);
+  if (bytes > SIZE_MAX - ALIGNMENT) arena_exhausted(arena, bytes);
   bytes = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
   if (bytes == 0) bytes = ALIGNMENT;
   Block *block = arena->blocks;
@@ -107,8 +115,31 @@ void *arena_alloc(Arena *arena, size_t bytes) {
 
 void *arena_array(Arena *arena, size_t count, size_t size) {
   size_t bytes;
-  if (__builtin_mul_overflow(count, size, &bytes)) arena_fail(arena, SIZE_MAX);
+  if (__builtin_mul_overflow(count, size, &bytes)) arena_exhausted(arena, SIZE_MAX);
   return arena_alloc(arena, bytes);
+}
+
+// A block of its own behind the newest, which goes on being filled.
+static Block *add_pages(Arena *arena, size_t bytes) {
+  const Allocator *allocator = arena->allocator;
+  bool plain = !allocator->alloc_pages;
+  Block *block =
+      plain ? allocator->alloc(allocator->state, bytes, ALIGNMENT) : allocator->alloc_pages(allocator->state, bytes);
+  if (!block) arena_exhausted(arena, bytes);
+  if (plain) memset(block, 0, bytes);
+  *block = (Block){.bytes = bytes, .used = bytes};
+  arena->total += bytes;
+  return block;
+}
+
+void *arena_pages(Arena *arena, size_t bytes) {
+  size_t room = sizeof(Block) + LINE;
+  if (bytes > SIZE_MAX - room) arena_exhausted(arena, bytes);
+  if (!arena->blocks) arena_add_block(arena, 0);
+  Block *block = add_pages(arena, bytes + room);
+  block->next = arena->blocks->next;
+  arena->blocks->next = block;
+  return (void *)(((uintptr_t)block + room - 1) / LINE * LINE);
 }
 
 char *arena_strndup(Arena *arena, const char *text, size_t length) {
@@ -142,7 +173,7 @@ void *arena_grow(Arena *arena, void *items, size_t count, size_t *capacity, size
     memset((char *)items + count * size, 0, size);
     return items;
   }
-  size_t wider = *capacity ? *capacity * 2 : 8;
+  size_t wider = *capacity ? *capacity * 2 : size > LARGE_ITEM ? 2 : 8;
   void *moved = arena_array(arena, wider, size);
   if (count) memcpy(moved, items, count * size);
   *capacity = wider;

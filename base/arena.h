@@ -12,9 +12,11 @@
 
 // The one seam through which dlc asks for memory. `state` is handed back to every call.
 typedef struct Allocator {
-  void *(*alloc)(void *state, size_t bytes, size_t align);  // NULL when there is none
+  // NULL when there is none. The system's puts what is to be aligned to 2 MiB on huge pages where it can.
+  void *(*alloc)(void *state, size_t bytes, size_t align);
   void (*release)(void *state, void *block, size_t bytes);
   void *state;
+  void *(*alloc_pages)(void *state, size_t bytes);  // zeroed, for arena_pages; NULL: alloc will do
 } Allocator;
 
 // The C library's allocator.
@@ -33,13 +35,20 @@ Arena *arena_new(const Allocator *allocator, Guard *guard);
 // A new, empty arena with the same allocator and guard, for work that leaves nothing behind: jumps to the guard when it
 // cannot be had.
 Arena *arena_beside(const Arena *arena);
+// The same with a guard of its own, for work on another thread; NULL when it cannot be had.
+Arena *arena_apart(const Arena *arena, Guard *guard);
 void arena_free(Arena *arena);  // NULL is allowed
 size_t arena_bytes(const Arena *arena);
+// Jumps to the guard: `bytes` could not be had by somebody who works for this arena's owner.
+_Noreturn void arena_exhausted(const Arena *arena, size_t bytes);
 
 // `bytes` of zeroed memory aligned for any scalar type (16 bytes). Zero bytes give a valid unique pointer.
 void *arena_alloc(Arena *arena, size_t bytes);
 // count*size bytes; an overflowing product counts as out of memory.
 void *arena_array(Arena *arena, size_t count, size_t size);
+// As arena_alloc, for large blocks that are not written at once: aligned to 64 bytes, untouched until the caller writes
+// (so the first to write a page decides where it lies), and on huge pages where the system has them.
+void *arena_pages(Arena *arena, size_t bytes);
 char *arena_strdup(Arena *arena, const char *text);
 char *arena_strndup(Arena *arena, const char *text, size_t length);
 char *arena_printf(Arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -59,9 +59,22 @@ static int system_list(void *state, const char *path, void (*each)(void *user, c
   return error;
 }
 
+static int system_touch(void *state, const char *path) {
+  return (void)state, or_errno(utimensat(AT_FDCWD, path, NULL, AT_SYMLINK_NOFOLLOW));
+}
+
+static int system_age(void *state, const char *path, int64_t *size, int64_t *used) {
+  (void)state;
+  struct stat info;
+  if (lstat(path, &info) < 0) return -errno;
+  *size = info.st_size;
+  *used = info.st_mtim.tv_sec * (int64_t)1000000000 + info.st_mtim.tv_nsec;
+  return 0;
+}
+
 Io io_system(void) {
-  static const IoOps ops = {system_open,   system_pread,  system_write, system_fsync,      system_close,
-                            system_rename, system_unlink, system_mkdir, system_fstat_size, system_list};
+  static const IoOps ops = {system_open,   system_pread, system_write,      system_fsync, system_close, system_rename,
+                            system_unlink, system_mkdir, system_fstat_size, system_list,  system_touch, system_age};
   return (Io){&ops, NULL};
 }
 

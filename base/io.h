@@ -17,6 +17,9 @@ typedef struct IoOps {  // the fallible system calls; each as its namesake, retu
   int (*fstat_size)(void *state, int fd, int64_t *size, bool *regular);
   // Calls each(user, name) for every entry of a folder but . and .., in no order.
   int (*list)(void *state, const char *path, void (*each)(void *user, const char *name), void *user);
+  // What a cache needs. NULL where there is no such thing: the cache is then read, and never grows.
+  int (*touch)(void *state, const char *path);                              // used now
+  int (*age)(void *state, const char *path, int64_t *size, int64_t *used);  // bytes; nanoseconds since 1970
 } IoOps;
 
 typedef struct Io {

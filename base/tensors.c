@@ -103,19 +103,40 @@ static void orthogonalise(float *w, int64_t rows, int64_t columns) {
   }
 }
 
-void tensor_init(const TensorInfo *info, uint64_t seed, float *block) {
+// Elements begin..end of the tensor.
+static void draw_part(const TensorInfo *info, uint64_t seed, float *block, int64_t begin, int64_t end) {
   Draw draw = draw_of(info);
   uint64_t stream = random_stream(info->path);
   float *w = block + info->offset;
-  for (int64_t k = 0; k < info->count; k++) {
+  for (int64_t k = begin; k < end; k++) {
     uint64_t index = (uint64_t)k;
     double value = draw.a;
     if (draw.kind == DRAW_NORMAL) value = draw.a + draw.b * random_normal(seed, stream, index);
     if (draw.kind == DRAW_UNIFORM) value = draw.a + (draw.b - draw.a) * (double)random_uniform(seed, stream, index);
     w[k] = (float)value;
   }
-  if (info->init.kind == INIT_ORTHOGONAL && info->rank >= 1 && info->count > 0) {
-    int64_t columns = info->dim[info->rank - 1];
-    orthogonalise(w, info->count / columns, columns);
+}
+
+static void finish(const TensorInfo *info, float *block) {
+  if (info->init.kind != INIT_ORTHOGONAL || info->rank < 1 || info->count == 0) return;
+  int64_t columns = info->dim[info->rank - 1];
+  orthogonalise(block + info->offset, info->count / columns, columns);
+}
+
+void tensor_init(const TensorInfo *info, uint64_t seed, float *block) {
+  draw_part(info, seed, block, 0, info->count);
+  finish(info, block);
+}
+
+void tensors_draw(const TensorTable *table, uint64_t seed, float *block, int64_t begin, int64_t end) {
+  for (int k = 0; k < table->n_items; k++) {
+    const TensorInfo *info = &table->items[k];
+    int64_t first = begin > info->offset ? begin - info->offset : 0, last = end - info->offset;
+    if (last > info->count) last = info->count;
+    if (first < last) draw_part(info, seed, block, first, last);
   }
+}
+
+void tensors_finish(const TensorTable *table, float *block) {
+  for (int k = 0; k < table->n_items; k++) finish(&table->items[k], block);
 }

@@ -50,3 +50,6 @@ bool tensor_add(Arena *arena, TensorTable *table, const TensorInfo *info);
 int tensor_find(const TensorTable *table, const char *path);  // -1 where absent
 // Fills tensor `info` of `block` with its initial values: a pure function of (seed, path, init), computed in double.
 void tensor_init(const TensorInfo *info, uint64_t seed, float *block);
+// The same for all tensors of a block, by any number of threads: each draws a part of the block, one finishes.
+void tensors_draw(const TensorTable *table, uint64_t seed, float *block, int64_t begin, int64_t end);
+void tensors_finish(const TensorTable *table, float *block);

@@ -2,21 +2,12 @@
 #include "runner.h"
 
 #include <string.h>
-#include <sys/mman.h>
 
 #include "memory.h"
 
-enum { ALIGNMENT = 64, HUGE_PAGE = 2 << 20 };
-
-// Large blocks begin at a huge page and ask for them: a step that goes through hundreds of megabytes would else miss
-// the translation of an address every 4 KB. Where the kernel has none to give, nothing is lost.
 static char *aligned_block(Arena *arena, int64_t bytes, int64_t *total) {
-  size_t align = bytes >= 2 * HUGE_PAGE ? HUGE_PAGE : ALIGNMENT;
-  char *block = arena_alloc(arena, (size_t)bytes + align);
-  block = (char *)(((uintptr_t)block + align - 1) / align * align);
-  if (align == HUGE_PAGE) (void)madvise(block, (size_t)bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
   *total += bytes;
-  return block;
+  return arena_pages(arena, (size_t)bytes);
 }
 
 static float *aligned_floats(Arena *arena, const TensorTable *table, int64_t *total) {
@@ -80,10 +71,27 @@ void runner_take(Runner *r, void *const *fields) {
     if (!memory_is_input(r->step->inputs[k].name)) r->inputs[k] = *fields++;
 }
 
+typedef struct Draws {
+  const TensorTable *table;
+  uint64_t seed;
+  float *block;
+} Draws;
+
+static void draw(void *state, int64_t begin, int64_t end) {
+  const Draws *d = state;
+  tensors_draw(d->table, d->seed, d->block, begin, end);
+}
+
+static void init_block(const Runner *r, const TensorTable *table, uint64_t seed, float *block) {
+  Draws d = {table, seed, block};
+  team_for(r->team, table->block_floats, 1024, draw, &d);
+  tensors_finish(table, block);
+}
+
 void runner_init(Runner *r, uint64_t seed) {
   runner_weights_changed(r);
-  for (int k = 0; k < r->params->n_items; k++) tensor_init(&r->params->items[k], seed, r->param);
-  for (int k = 0; k < r->states->n_items; k++) tensor_init(&r->states->items[k], seed, r->state);
+  init_block(r, r->params, seed, r->param);
+  init_block(r, r->states, seed, r->state);
 }
 
 void runner_step(Runner *r, int64_t rows, uint64_t seed, uint64_t step_number, StepProfile *profile) {

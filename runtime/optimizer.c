@@ -33,7 +33,7 @@ const char *optimizer_slot_name(OptimizerKind kind, int slot) {
 void optimizer_init(Optimizer *optimizer, const OptimizerSpec *spec, const TensorTable *params, Arena *arena) {
   *optimizer = (Optimizer){.spec = *spec, .n_slots = optimizer_slots(spec->kind)};
   for (int k = 0; k < optimizer->n_slots; k++)
-    optimizer->slot[k] = arena_array(arena, (size_t)params->block_floats, sizeof(float));
+    optimizer->slot[k] = arena_pages(arena, (size_t)params->block_floats * sizeof(float));
 }
 
 // ---- updates

@@ -58,7 +58,7 @@ static void arena_jumps_to_its_guard_and_leaks_nothing(void **state) {
   (void)state;
   for (volatile int calls = 1; calls < 6; calls++) {
     Budget budget = {calls, 0};
-    Allocator allocator = {budget_alloc, budget_release, &budget};
+    Allocator allocator = {budget_alloc, budget_release, &budget, NULL};
     Guard guard;
     Arena *volatile arena = arena_new(&allocator, &guard);
     volatile bool jumped = true;
@@ -214,7 +214,8 @@ static int f_list(void *s, const char *path, void (*each)(void *, const char *),
   int e = fault(s);
   return e ? e : ((Faults *)s)->real->list(NULL, path, each, user);
 }
-static const IoOps faulty = {f_open, f_pread, f_write, f_fsync, f_close, f_rename, f_unlink, f_mkdir, f_size, f_list};
+static const IoOps faulty = {f_open,   f_pread, f_write, f_fsync, f_close, f_rename,
+                             f_unlink, f_mkdir, f_size,  f_list,  NULL,    NULL};
 
 static int replace_with(Io io, Arena *arena, const char *path, const char *text) {
   IoWriter *writer;

@@ -376,7 +376,8 @@ static int f_list(void *s, const char *path, void (*each)(void *, const char *),
   int e = fault(s);
   return e ? e : ((Faults *)s)->real->list(NULL, path, each, user);
 }
-static const IoOps faulty = {f_open, f_pread, f_write, f_fsync, f_close, f_rename, f_unlink, f_mkdir, f_size, f_list};
+static const IoOps faulty = {f_open,   f_pread, f_write, f_fsync, f_close, f_rename,
+                             f_unlink, f_mkdir, f_size,  f_list,  NULL,    NULL};
 
 static void a_failing_save_leaves_the_generation_before(void **state) {
   (void)state;

@@ -575,7 +575,7 @@ static void budget_release(void *state, void *block, size_t bytes) {
 // True when the program was parsed within so many allocations.
 static bool parses_within(const char *text, int calls) {
   Budget budget = {calls, 0};
-  Allocator allocator = {budget_alloc, budget_release, &budget};
+  Allocator allocator = {budget_alloc, budget_release, &budget, NULL};
   Guard here;
   Arena *volatile arena = arena_new(&allocator, &here);
   if (!arena) return false;
