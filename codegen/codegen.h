@@ -1,13 +1,18 @@
 // Plan -> loop nests -> LLVM IR -> machine code. The only room that includes LLVM headers; this header does not.
 #pragma once
 #include "dlc_abi.h"
+#include "io.h"
 #include "plan.h"
 
 typedef struct CodegenOptions {
-  const char *cpu;   // "native", "x86-64", "x86-64-v2", "x86-64-v3", "x86-64-v4", or any LLVM CPU name
-  bool fast;         // --numerics fast
-  int threads;       // compile threads, >= 1
-  bool no_contract;  // every kernel through the loop emitter (tests)
+  const char *cpu;    // "native", "x86-64", "x86-64-v2", "x86-64-v3", "x86-64-v4", or any LLVM CPU name
+  bool fast;          // --numerics fast
+  int threads;        // compile threads, >= 1
+  bool no_contract;   // every kernel through the loop emitter (tests)
+  bool no_sharing;    // every launch has a function of its own (tests)
+  Io io;              // for what follows
+  const char *cache;  // the folder where machine code is kept between runs; NULL: none is
+  bool symbols;       // functions have their kernels' names, and perf and gdb are told them
 } CodegenOptions;
 
 // What is known of the target: decides widths and tiles, never bits.
@@ -17,6 +22,16 @@ typedef struct Target {
   int registers;      // vector registers: 32 or 16
   bool has_fma;
 } Target;
+
+// Where the time of codegen_jit went, in seconds, and how many of its object files the cache held.
+typedef struct CodegenTimes {
+  double loops_s;    // kernels to loops and tiles, and what is the same code
+  double look_s;     // looking in the cache
+  double compile_s;  // LLVM IR and machine code
+  double keep_s;     // into the cache
+  double link_s;
+  int objects, kept;
+} CodegenTimes;
 
 typedef struct Compiled Compiled;  // machine code and its DlcStep; freed with codegen_free
 
@@ -29,12 +44,19 @@ Compiled *codegen_jit(Arena *arena, DiagSink *sink, const Plan *plan, const Code
 const DlcStep *codegen_step(const Compiled *compiled);
 int64_t codegen_code_bytes(const Compiled *compiled);
 int codegen_kernel_count(const Compiled *compiled);  // distinct machine-code functions
-void codegen_free(Compiled *compiled);               // NULL is allowed
+CodegenTimes codegen_times(const Compiled *compiled);
+void codegen_free(Compiled *compiled);  // NULL is allowed
 
 // Dumps. Each prints every kernel of the plan, in order.
 bool codegen_print_loops(Arena *arena, DiagSink *sink, const Plan *plan, const CodegenOptions *options, Text *out);
 bool codegen_print_llvm(Arena *arena, DiagSink *sink, const Plan *plan, const CodegenOptions *options, Text *out);
 bool codegen_print_asm(Arena *arena, DiagSink *sink, const Plan *plan, const CodegenOptions *options, Text *out);
+
+// Are the functions of all launches with equal keys the same, in this plan and in all that the book has seen for one
+// target? The number of launches, or -1 with the first breach in *why. The pipeline asks in builds with DLC_VERIFY.
+typedef struct KeyBook KeyBook;
+KeyBook *codegen_key_book(Arena *arena);
+int codegen_verify_keys(KeyBook *book, DiagSink *sink, const Plan *plan, const CodegenOptions *options, Text *why);
 
 // "LLVM 19.1.7, znver4"
 const char *codegen_version(Arena *arena);

@@ -1,6 +1,6 @@
 // What the compiler holds after its last stages, as text: every kernel of the plan, in order.
-#include "jit.h"
 #include "launches.h"
+#include "module.h"
 #include "sweep.h"
 
 static const char *count_text(Arena *arena, const Graph *g, DlcCount items) {
@@ -67,18 +67,18 @@ bool codegen_print_loops(Arena *arena, DiagSink *sink, const Plan *plan, const C
   return true;
 }
 
-static void print_module(JitModule *m, LLVMTargetMachineRef machine, bool assembly, Text *out) {
+static void print_module(Module *m, LLVMTargetMachineRef machine, bool assembly, Text *out) {
   if (assembly) {
-    jit_module_compile(m, machine, LLVMAssemblyFile);
+    module_compile(m, machine, LLVMAssemblyFile);
     text_add_n(out, LLVMGetBufferStart(m->object), LLVMGetBufferSize(m->object));
     LLVMDisposeMemoryBuffer(m->object);
     return;
   }
-  jit_module_finish(m, machine);
-  char *text = LLVMPrintModuleToString(m->module);
+  module_finish(m, machine);
+  char *text = LLVMPrintModuleToString(m->llvm);
   text_add(out, text);
   LLVMDisposeMessage(text);
-  jit_module_free(m);
+  module_free(m);
 }
 
 // One module for each function, so that each can be read, and taken out, by itself.
@@ -89,10 +89,10 @@ static bool print_code(Arena *arena, DiagSink *sink, const Plan *plan, const Cod
   Launches *all = launches_make(arena, plan, options, &target);
   LLVMTargetMachineRef machine = target_machine(&target);
   for (size_t k = 0; k < all->n_codes; k++) {
-    JitModule m = jit_module_new(machine, &target);
+    Module m = module_new(machine, &target, true);
     m.names = all->codes[k].kernel;
     text_printf(out, "%s kernel %s\n", assembly ? "#" : ";", m.names);
-    launches_emit(arena, &all->codes[k], m.module);
+    launches_emit(arena, &all->codes[k], m.llvm, all->codes[k].symbol);
     print_module(&m, machine, assembly, out);
   }
   LLVMDisposeTargetMachine(machine);

@@ -9,40 +9,72 @@
 
 // ---- functions ----------------------------------------------------------------------------------------------------
 
-static const char *symbol_for(Arena *arena, size_t number, const char *name) {
-  char *symbol = arena_printf(arena, "k%zu_%s", number, name);
-  for (char *c = symbol; *c; c++)
+// "dlc_conv2d_1_relu"; the next ones of the same kernel "dlc_conv2d_1_relu_2", and so on.
+static const char *symbol_for(Arena *arena, Launches *p, const char *kernel) {
+  char *plain = arena_printf(arena, "dlc_%s", kernel), *symbol = plain;
+  for (char *c = plain; *c; c++)
     if (!isalnum((unsigned char)*c)) *c = '_';
+  Hash hash = hash_bytes(symbol, strlen(symbol));
+  for (int k = 2; hash_find(&p->by_symbol, hash) >= 0; k++) {
+    symbol = arena_printf(arena, "%s_%d", plain, k);
+    hash = hash_bytes(symbol, strlen(symbol));
+  }
+  hash_add(arena, &p->by_symbol, hash, (int)p->n_codes);
   return symbol;
 }
 
-static int find_code(const Launches *p, const char *key) {
-  for (size_t k = 0; k < p->n_codes; k++)
-    if (!strcmp(p->codes[k].key, key)) return (int)k;
-  return -1;
+static int find_code(const Launches *p, const Text *key, Hash hash) {
+  int code = hash_find(&p->by_key, hash);
+  if (code < 0 || p->codes[code].key_bytes != key->length) return -1;
+  return memcmp(p->codes[code].key, key->bytes, key->length) ? -1 : code;
 }
 
-static const char *key_of(Arena *arena, const Code *code) {
-  if (code->winograd) return winograd_key(arena, code->winograd);
-  return code->nest ? nest_key(code->nest) : tiled_key(arena, code->tiled);
+static void add_key(Arena *arena, const Code *code, Text *key) {
+  if (code->winograd)
+    winograd_key(arena, code->winograd, key);
+  else if (code->tiled)
+    tiled_key(arena, code->tiled, key);
+  else
+    nest_key(code->nest, key);
 }
 
 // `what`: one of the kinds of code is set.
+static int add_code(Arena *arena, Launches *p, const char *kernel, Code what) {
+  Text key = text_new(arena);
+  add_key(arena, &what, &key);
+  Hash hash = hash_bytes(key.bytes, key.length);
+  int code = p->apart ? -1 : find_code(p, &key, hash);
+  if (code >= 0) return code;
+  p->codes = arena_grow(arena, p->codes, p->n_codes, &p->codes_capacity, sizeof *p->codes);
+  code = (int)p->n_codes;
+  what.symbol = symbol_for(arena, p, kernel);
+  what.kernel = kernel;
+  what.key = key.bytes, what.key_bytes = key.length, what.hash = hash;
+  hash_add(arena, &p->by_key, hash, code);
+  p->codes[p->n_codes++] = what;
+  return code;
+}
+
+static DlcCount items_of(const Code *what) {
+  if (what->winograd) return what->winograd->items;
+  return what->tiled ? what->tiled->shares.items : what->nest->items;
+}
+
+static int64_t item_cost_of(const Code *what) {
+  if (what->winograd) return what->winograd->item_cost;
+  return what->tiled ? what->tiled->shares.item_cost : what->nest->item_cost;
+}
+
 static void add_launch(Arena *arena, Launches *p, int kernel, Code what) {
-  what.key = key_of(arena, &what);
-  int code = find_code(p, what.key);
-  if (code < 0) {
-    p->codes = arena_grow(arena, p->codes, p->n_codes, &p->codes_capacity, sizeof *p->codes);
-    const char *name = p->plan->kernels[kernel].name;
-    code = (int)p->n_codes++;
-    what.symbol = symbol_for(arena, (size_t)code, name);
-    what.kernel = name;
-    p->codes[code] = what;
-  }
-  p->launches = arena_grow(arena, p->launches, p->n_launches, &p->launches_capacity, sizeof *p->launches);
   const Kernel *k = &p->plan->kernels[kernel];
+  int code = add_code(arena, p, k->name, what);
   bool weights = what.winograd && what.winograd->stage == WINOGRAD_WEIGHTS;
-  p->launches[p->n_launches++] = (Launch){code, kernel, k->once || (k->scratch_once && weights)};
+  p->launches = arena_grow(arena, p->launches, p->n_launches, &p->launches_capacity, sizeof *p->launches);
+  p->launches[p->n_launches++] = (Launch){.code = code,
+                                          .kernel = kernel,
+                                          .once = k->once || (k->scratch_once && weights),
+                                          .items = items_of(&what),
+                                          .item_cost = item_cost_of(&what)};
 }
 
 static void add_sweep(Arena *arena, Launches *p, int kernel, const Sweep *sweep, const CodegenOptions *options) {
@@ -60,7 +92,7 @@ static void add_sweep(Arena *arena, Launches *p, int kernel, const Sweep *sweep,
 
 Launches *launches_make(Arena *arena, const Plan *plan, const CodegenOptions *options, const Target *target) {
   Launches *p = arena_alloc(arena, sizeof *p);
-  *p = (Launches){.plan = plan, .target = *target};
+  *p = (Launches){.plan = plan, .target = *target, .apart = options->no_sharing};
   for (int k = 0; k < plan->n_kernels; k++) {
     Sweep *sweeps;
     int n = sweep_list(arena, plan, &plan->kernels[k], &sweeps);
@@ -69,23 +101,13 @@ Launches *launches_make(Arena *arena, const Plan *plan, const CodegenOptions *op
   return p;
 }
 
-void launches_emit(Arena *arena, const Code *code, LLVMModuleRef module) {
+void launches_emit(Arena *arena, const Code *code, LLVMModuleRef module, const char *symbol) {
   if (code->winograd)
-    winograd_emit(arena, module, code->symbol, code->winograd);
+    winograd_emit(arena, module, symbol, code->winograd);
   else if (code->tiled)
-    tiled_emit(arena, module, code->symbol, code->tiled);
+    tiled_emit(arena, module, symbol, code->tiled);
   else
-    emit_nest(arena, module, code->symbol, code->nest);
-}
-
-DlcCount launches_items(const Code *code) {
-  if (code->winograd) return code->winograd->items;
-  return code->tiled ? code->tiled->shares.items : code->nest->items;
-}
-
-int64_t launches_item_cost(const Code *code) {
-  if (code->winograd) return code->winograd->item_cost;
-  return code->tiled ? code->tiled->shares.item_cost : code->nest->item_cost;
+    emit_nest(arena, module, symbol, code->nest);
 }
 
 int64_t launches_local_bytes(const Code *code) {
@@ -165,12 +187,11 @@ DlcStep launches_step(Arena *arena, const Launches *p) {
   DlcLaunch *launches = arena_array(arena, p->n_launches, sizeof *launches);
   for (size_t k = 0; k < p->n_launches; k++) {
     int kernel = p->launches[k].kernel;
-    const Code *code = &p->codes[p->launches[k].code];
-    launches[k] = (DlcLaunch){.items = launches_items(code),
+    launches[k] = (DlcLaunch){.items = p->launches[k].items,
                               .first_arg = first[kernel],
                               .n_args = first[kernel + 1] - first[kernel],
                               .kernel = kernel,
-                              .item_cost = launches_item_cost(code),
+                              .item_cost = p->launches[k].item_cost,
                               .name = arena_strdup(arena, plan->kernels[kernel].name),
                               .once = p->launches[k].once};
   }

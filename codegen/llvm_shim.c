@@ -1,7 +1,11 @@
 // LLVM's versions, reconciled.
 #include "llvm_shim.h"
 
+#include <llvm/Config/llvm-config.h>
 #include <string.h>
+#if LLVM_VERSION_MAJOR >= 19
+#include <llvm-c/LLJITUtils.h>
+#endif
 
 typedef struct Masked {
   LLVMValueRef function;
@@ -64,4 +68,13 @@ LLVMValueRef shim_kernel_function(LLVMModuleRef module, const char *name) {
   add_attribute(function, "stackrealign", "");
   add_attribute(function, "prefer-vector-width", "512");
   return function;
+}
+
+LLVMErrorRef shim_debug_support(LLVMOrcLLJITRef jit) {
+#if LLVM_VERSION_MAJOR >= 19
+  return LLVMOrcLLJITEnableDebugSupport(jit);
+#else
+  (void)jit;
+  return NULL;
+#endif
 }

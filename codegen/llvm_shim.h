@@ -1,6 +1,7 @@
 // Differences between LLVM 18 to 22, and what the C API lacks, in one place.
 #pragma once
 #include <llvm-c/Core.h>
+#include <llvm-c/LLJIT.h>
 #include <stdbool.h>
 
 // Loads the lanes that the mask selects, 0 elsewhere; `align` bytes are promised.
@@ -10,3 +11,5 @@ void shim_masked_store(LLVMBuilderRef builder, LLVMModuleRef module, LLVMValueRe
                        LLVMValueRef mask, unsigned align);
 // Declares `void name(ptr args, ptr rt, i64 begin, i64 end)` (dlc_abi.h, DlcKernelFn) with the attributes of a kernel.
 LLVMValueRef shim_kernel_function(LLVMModuleRef module, const char *name);
+// Objects that the JIT links are registered with gdb's JIT interface, where LLVM's C API can do that (from 19 on).
+LLVMErrorRef shim_debug_support(LLVMOrcLLJITRef jit);

@@ -159,7 +159,6 @@ void nest_store(Nest *nest, int slot, const Expr *at, ValueId value, ValueId gua
 static inline const Value *nest_value(const Nest *nest, ValueId id) { return &nest->values[id]; }
 bool nest_expr_is_vector(const Nest *nest, const Expr *e);
 
-// Text. The key is the same text without names, with the arguments' types and the number of items: nests with equal
-// keys are the same code.
 void nest_print(const Nest *nest, int indent, Text *out);
-const char *nest_key(Nest *nest);
+// Adds what determines the nest's code, as bytes: nests with equal keys are the same code (nest_key.c).
+void nest_key(const Nest *nest, Text *out);

@@ -214,7 +214,7 @@ static void print_block(const Print *p, Block *block, int indent) {
   for (size_t k = 0; k < block->n; k++) print_stmt(p, &block->stmts[k], indent);
 }
 
-static void print_nest(const Nest *nest, int indent, Text *out) {
+void nest_print(const Nest *nest, int indent, Text *out) {
   Arena *arena = out->arena;
   Print p = {.nest = nest, .symbols = nest->graph->symbols, .out = out};
   p.uses = arena_array(arena, nest->n_values, sizeof *p.uses);
@@ -226,23 +226,4 @@ static void print_nest(const Nest *nest, int indent, Text *out) {
     p.bound[k] = v->kind != VALUE_CONST && (p.uses[k] != 1 || p.used_in[k] != v->block);
   }
   print_block(&p, nest->entry, indent);
-}
-
-void nest_print(const Nest *nest, int indent, Text *out) { print_nest(nest, indent, out); }
-
-const char *nest_key(Nest *nest) {
-  Text out = text_new(nest->arena);
-  ExprVar *named = nest->pool.vars;
-  nest->pool.vars = arena_array(nest->arena, nest->pool.n_vars, sizeof *named);
-  for (size_t k = 0; k < nest->pool.n_vars; k++) {
-    nest->pool.vars[k] = named[k];
-    nest->pool.vars[k].name = arena_printf(nest->arena, "x%zu", k);
-  }
-  for (int k = 0; k < nest->n_args; k++) text_printf(&out, "%s ", dtype_name(nest->args[k].type));
-  const DlcCount *items = &nest->items;
-  text_printf(&out, "items %lld %d %lld %lld\n", (long long)items->scale, items->symbol, (long long)items->divisor,
-              (long long)items->times);
-  print_nest(nest, 0, &out);
-  nest->pool.vars = named;
-  return out.bytes;
 }

@@ -52,30 +52,30 @@ static void print_axis_key(const Axis *axis, Text *out) {
   text_add(out, ") ");
 }
 
-const char *tiled_key(Arena *arena, const Tiled *t) {
+void tiled_key(Arena *arena, const Tiled *t, Text *out) {
   const Phase *p = t->phase;
   const Kernel *kernel = t->sweep->kernel;
-  Text out = text_new(arena);
-  text_printf(&out,
+  text_printf(out,
               "tile %d %d %d, %lld %d, blocks %d %lld %lld %d, chunk %lld, a %d b %d, empty %d, at %lld %lld %lld:",
               t->tile.rows, t->tile.vectors, t->tile.lanes, (long long)t->shares.block_rows, t->shares.item_levels,
               t->blocking.level, (long long)t->blocking.size, (long long)t->blocking.panels, t->blocking.packs,
               (long long)t->contract.chunk, lower_input_slot(kernel, t->contract.root->in[t->contract.a]),
               lower_input_slot(kernel, t->contract.root->in[t->contract.b]), p->empty, (long long)p->a0,
               (long long)p->b0, (long long)p->c0);
-  for (int k = 0; k < p->n_outer; k++) print_axis_key(&p->outer[k], &out);
-  text_add(&out, "row ");
-  print_axis_key(&p->row, &out);
-  text_add(&out, "lane ");
-  print_axis_key(&p->lane, &out);
-  for (int k = 0; k < p->n_red; k++) print_axis_key(&p->red[k], &out);
+  for (int k = 0; k < p->n_outer; k++) print_axis_key(&p->outer[k], out);
+  for (int k = 0; k < t->sweep->n_out; k++) text_printf(out, "%lld ", (long long)p->first[k]);
+  text_add(out, "row ");
+  print_axis_key(&p->row, out);
+  text_add(out, "lane ");
+  print_axis_key(&p->lane, out);
+  for (int k = 0; k < p->n_red; k++) print_axis_key(&p->red[k], out);
+  if (kernel->scratch_bytes > 0) text_printf(out, "scratch %d ", lower_scratch_slot(kernel));
   int vars[IR_MAX_INDICES];
   if (t->contract.chunk == 0)
-    text_add(&out, nest_key(sweep_given(arena, t->sweep, t->tile.lanes, t->tile.lanes, vars)));
+    nest_key(sweep_given(arena, t->sweep, t->tile.lanes, t->tile.lanes, vars), out);
   else
-    text_printf(&out, "%d arguments, %lld", lower_arg_count(kernel),
+    text_printf(out, "%d arguments, %lld", lower_arg_count(kernel),
                 (long long)shape_count(&t->contract.root->shape, NULL));
-  return out.bytes;
 }
 
 void tiled_print(Arena *arena, const Tiled *t, int indent, Text *out) {

@@ -17,7 +17,7 @@ typedef struct Tiled {
 
 // The functions that a sweep becomes: 0 where it is not one for the micro-kernel (then it is a nest).
 int tiled_list(Arena *arena, const Sweep *sweep, const Target *target, Tiled **tiled);
-// Equal keys, equal code.
-const char *tiled_key(Arena *arena, const Tiled *tiled);
+// Adds what determines the code: equal keys, equal code.
+void tiled_key(Arena *arena, const Tiled *tiled, Text *out);
 void tiled_emit(Arena *arena, LLVMModuleRef module, const char *symbol, const Tiled *tiled);
 void tiled_print(Arena *arena, const Tiled *tiled, int indent, Text *out);

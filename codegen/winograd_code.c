@@ -213,11 +213,10 @@ int winograd_list(Arena *arena, const Sweep *sweep, const Target *target, Winogr
 
 // ---- text -----------------------------------------------------------------------------------------------------------
 
-const char *winograd_key(Arena *arena, const WinogradCode *code) {
+void winograd_key(Arena *arena, const WinogradCode *code, Text *out) {
   const Winograd *w = &code->shape;
   const Kernel *kernel = code->sweep->kernel;
-  Text out = text_new(arena);
-  text_printf(&out, "winograd %d, %d %d lanes, tile %d %d %d, block %lld, parts %lld: ", code->stage, code->lanes,
+  text_printf(out, "winograd %d, %d %d lanes, tile %d %d %d, block %lld, parts %lld: ", code->stage, code->lanes,
               code->wide, code->tile.rows, code->tile.vectors, code->tile.lanes, (long long)code->block,
               (long long)code->parts);
   const int64_t numbers[] = {w->filter,
@@ -239,15 +238,25 @@ const char *winograd_key(Arena *arena, const WinogradCode *code) {
                              w->batch.symbol,
                              code->sweep->chunk,
                              code->chunk,
+                             code->part_outputs,
+                             code->v_stride,
+                             code->m_stride,
+                             code->v_at,
+                             code->m_at,
+                             code->s_at,
+                             code->edge_at,
+                             code->shares.block_rows,
+                             code->shares.item_levels,
                              lower_input_slot(kernel, code->root->in[w->images]),
                              lower_input_slot(kernel, code->root->in[w->other])};
-  for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++) text_printf(&out, "%lld ", (long long)numbers[k]);
+  for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++) text_printf(out, "%lld ", (long long)numbers[k]);
+  if (kernel->scratch_bytes > 0) text_printf(out, "scratch %d ", lower_scratch_slot(kernel));
+  for (int k = 0; k < code->n_sums; k++) text_printf(out, "sum %d ", code->sums[k].slot);
   int vars[IR_MAX_INDICES];
   if (code->stage == WINOGRAD_WEIGHTS || code->sweep->chunk > 0)
-    text_printf(&out, "%d arguments", lower_arg_count(kernel));
+    text_printf(out, "%d arguments", lower_arg_count(kernel));
   else
-    text_add(&out, nest_key(sweep_given(arena, code->sweep, code->wide, code->wide, vars)));
-  return out.bytes;
+    nest_key(sweep_given(arena, code->sweep, code->wide, code->wide, vars), out);
 }
 
 void winograd_print(Arena *arena, const WinogradCode *code, int indent, Text *out) {

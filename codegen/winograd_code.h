@@ -48,6 +48,6 @@ typedef struct WinogradCode {
 
 // The functions of a sweep, in order: 0 where its root is not summed in transformed tiles.
 int winograd_list(Arena *arena, const Sweep *sweep, const Target *target, WinogradCode **codes);
-const char *winograd_key(Arena *arena, const WinogradCode *code);  // equal keys, equal code
+void winograd_key(Arena *arena, const WinogradCode *code, Text *out);  // equal keys, equal code
 void winograd_emit(Arena *arena, LLVMModuleRef module, const char *symbol, const WinogradCode *code);
 void winograd_print(Arena *arena, const WinogradCode *code, int indent, Text *out);

@@ -113,6 +113,26 @@ static void json_add_layers(cJSON *root, const Lowered *lowered) {
   }
 }
 
+// Where the time went, in seconds: a graph for each version is made, so these are sums over the versions.
+static void json_add_stages(cJSON *root, const Pipeline *p, const Versions *v) {
+  double lower = 0, passes = 0, plan = 0, loops = 0, look = 0, code = 0, keep = 0, link = 0;
+  int objects = 0, kept = 0;
+  const Unit *units[] = {v->train, v->infer};
+  for (int k = 0; k < 2; k++) {
+    if (!units[k]) continue;
+    CodegenTimes times = codegen_times(units[k]->compiled);
+    lower += units[k]->lower_s, passes += units[k]->passes_s, plan += units[k]->plan_s;
+    loops += times.loops_s, look += times.look_s, code += times.compile_s, keep += times.keep_s, link += times.link_s;
+    objects += times.objects, kept += times.kept;
+  }
+  cJSON *stages = cJSON_AddObjectToObject(root, "stages_s");
+  const char *const names[] = {"read", "lower", "passes", "plan", "loops", "look", "code", "keep", "link"};
+  const double seconds[] = {p->read_s, lower, passes, plan, loops, look, code, keep, link};
+  for (int k = 0; k < 9; k++) cJSON_AddNumberToObject(stages, names[k], (double)(int64_t)(seconds[k] * 1e6) * 1e-6);
+  cJSON_AddNumberToObject(root, "objects", objects);
+  cJSON_AddNumberToObject(root, "objects_kept", kept);
+}
+
 // One object on one line. cJSON has its own allocator: running out there ends in a missing string, exit 5.
 static int print_json(Session *session, const Pipeline *p, const Versions *v) {
   const Graph *g = v->shown->graph;
@@ -125,6 +145,7 @@ static int print_json(Session *session, const Pipeline *p, const Versions *v) {
   cJSON_AddNumberToObject(root, "kernels", v->main->plan->n_kernels);
   cJSON_AddNumberToObject(root, "arena_bytes", (double)v->main->plan->arena_bytes);
   cJSON_AddNumberToObject(root, "compile_s", v->seconds);
+  json_add_stages(root, p, v);
   char *text = cJSON_PrintUnformatted(root);
   if (text) text_printf(&session->out, "%s\n", text);
   cJSON_free(text);

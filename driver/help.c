@@ -56,6 +56,12 @@ static void overview(Session *session) {
   }
   text_add(out,
            "\nA program on its own is compiled: dlc FILE.dl is dlc compile FILE.dl.\n\n"
+           "Environment:\n"
+           "  DLC_DATA      where data files are, as --data\n"
+           "  DLC_CACHE     the folder where machine code is kept between runs, or off; else dlc in XDG_CACHE_HOME or\n"
+           "                ~/.cache. At most 256 MiB; it may be deleted at any time\n"
+           "  DLC_SYMBOLS   1: perf and gdb see the compiled kernels by name\n"
+           "  NO_COLOR      no colour in messages\n\n"
            "A program, hello.dl:\n\n"
            "  model hello(image: f32[N, 28, 28, 1]) {\n"
            "    image |> conv2d(8, 5, pad = 2) |> relu |> max_pool(2) |> flatten |> dense(10)\n"

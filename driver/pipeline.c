@@ -43,16 +43,39 @@ static TrainSpec *override_train(const Pipeline *p) {
   return train;
 }
 
+static double now(const Session *session) { return session->clock.seconds(session->clock.state); }
+
 Pipeline *pipeline_read(Session *session) {
   const Options *options = &session->options;
+  double start = now(session);
   Pipeline *p = arena_alloc(session->arena, sizeof *p);
   *p = (Pipeline){.session = session, .path = options->operands[0], .model = -1};
   bool missing;
   p->program = program_open(session->arena, session->sink, session->io, p->path, options->settings, options->n_settings,
                             &missing);
+  p->read_s = now(session) - start;
   if (session->sink->n_errors == 0) return p;
   program_check(p->program);  // what else is wrong, in one run
   return NULL;
+}
+
+// Where machine code is kept between runs: the folder that DLC_CACHE names, else dlc in the user's cache folder. NULL
+// where DLC_CACHE is "off" or there is no such folder.
+static const char *cache_folder(Arena *arena) {
+  const char *given = getenv("DLC_CACHE"), *shared = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+  if (given && *given) return strcmp(given, "off") ? given : NULL;
+  if (shared && *shared == '/') return arena_printf(arena, "%s/dlc", shared);
+  return home && *home == '/' ? arena_printf(arena, "%s/.cache/dlc", home) : NULL;
+}
+
+static CodegenOptions codegen_options(const Pipeline *p) {
+  const char *symbols = getenv("DLC_SYMBOLS");
+  return (CodegenOptions){.cpu = p->session->options.cpu,
+                          .fast = p->fast,
+                          .threads = session_threads(p->session),
+                          .io = p->session->io,
+                          .cache = cache_folder(p->session->arena),
+                          .symbols = symbols && *symbols && strcmp(symbols, "0")};
 }
 
 void pipeline_choose(Pipeline *p, int model) {
@@ -63,7 +86,7 @@ void pipeline_choose(Pipeline *p, int model) {
   p->batch = options->batch ? options->batch : p->train ? p->train->batch : 1;
   p->seed = options->has_seed ? options->seed : p->train ? p->train->seed : 0;
   p->fast = options->numerics ? strcmp(options->numerics, "fast") == 0 : p->train && p->train->fast;
-  p->codegen = (CodegenOptions){.cpu = options->cpu, .fast = p->fast, .threads = session_threads(p->session)};
+  p->codegen = codegen_options(p);
 }
 
 Pipeline *pipeline_open(Session *session) {
@@ -97,13 +120,14 @@ Mode pipeline_mode(const Pipeline *p) {
 }
 
 Unit *pipeline_lower(Pipeline *p, Mode mode, LowerWhat what) {
+  double start = now(p->session);
   Lowered *lowered = program_lower(p->program, p->model, mode, what);
   if (!lowered) {
     program_check(p->program);
     return NULL;
   }
   Unit *unit = arena_alloc(p->session->arena, sizeof *unit);
-  *unit = (Unit){.mode = mode, .lowered = lowered, .graph = lowered->graph};
+  *unit = (Unit){.mode = mode, .lowered = lowered, .graph = lowered->graph, .lower_s = now(p->session) - start};
   return unit;
 }
 
@@ -123,6 +147,7 @@ static bool has_loss(const Graph *g) {
 
 bool pipeline_passes(Pipeline *p, Unit *unit, const char *stop_after) {
   Session *session = p->session;
+  double start = now(session);
   PassContext context = {.arena = session->arena,
                          .sink = session->sink,
                          .fast = p->fast,
@@ -136,11 +161,13 @@ bool pipeline_passes(Pipeline *p, Unit *unit, const char *stop_after) {
   const Graph *result = passes_run(&context, unit->graph, mode, session->options.passes, stop_after);
   if (!result) return false;
   unit->graph = result;
+  unit->passes_s = now(session) - start;
   return true;
 }
 
 bool pipeline_plan(Pipeline *p, Unit *unit) {
   const Options *options = &p->session->options;
+  double start = now(p->session);
   int64_t *symbol_values = arena_array(p->session->arena, IR_MAX_SYMBOLS, sizeof *symbol_values);
   for (int k = 0; k < IR_MAX_SYMBOLS; k++) symbol_values[k] = p->batch;
   for (int k = 0; unit->memory && k < unit->memory->n_items; k++)
@@ -151,11 +178,28 @@ bool pipeline_plan(Pipeline *p, Unit *unit) {
                                                             : 0};
   unit->plan = plan_make(p->session->arena, p->session->sink, unit->graph, &unit->lowered->params,
                          &unit->lowered->states, symbol_values, &plan);
+  unit->plan_s = now(p->session) - start;
   return unit->plan != NULL;
 }
 
+static void verify_keys(Pipeline *p, const Unit *unit) {
+#ifdef DLC_VERIFY
+  Arena *arena = arena_beside(p->session->arena);
+  Text why = text_new(arena);
+  DiagSink *sink = diag_sink_new(arena);
+  if (codegen_verify_keys(codegen_key_book(arena), sink, unit->plan, &p->codegen, &why) < 0 && !sink->n_errors)
+    dlc_bug("%s", why.bytes);
+  arena_free(arena);
+#else
+  (void)p, (void)unit;
+#endif
+}
+
 bool pipeline_codegen(Pipeline *p, Unit *unit) {
+  verify_keys(p, unit);
+  double start = now(p->session);
   unit->compiled = codegen_jit(p->session->arena, p->session->sink, unit->plan, &p->codegen);
+  unit->codegen_s = now(p->session) - start;
   return unit->compiled != NULL;
 }
 

@@ -31,6 +31,7 @@ typedef struct Pipeline {
   CodegenOptions codegen;
   bool opens_data;        // the command reads data: units get what their models hold as memory
   struct Memory *memory;  // of the last unit that holds some
+  double read_s;  // how long reading and checking the program took
   // Inputs whose gradients pass autodiff adds besides the parameters': set before pipeline_passes. NULL: none.
   const char *const *grad_inputs;
   int n_grad_inputs;
@@ -43,7 +44,8 @@ typedef struct Unit {
   Lowered *lowered;             // as the frontend gave it; of a field's graph: tables without tensors
   const Graph *graph;           // as the last stage left it
   Plan *plan;
-  Compiled *compiled;  // pipeline_release frees it
+  Compiled *compiled;                           // pipeline_release frees it
+  double lower_s, passes_s, plan_s, codegen_s;  // how long its stages took
 } Unit;
 
 // Opens options.operands[0] and chooses the model. NULL after reporting: a missing file, anything wrong in the program,

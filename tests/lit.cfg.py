@@ -21,6 +21,7 @@ config.test_exec_root = lit_config.params.get("work_dir", os.path.join(dlc_dir, 
 config.environment = {
     "PATH": os.pathsep.join([dlc_dir, tools_dir, os.environ.get("PATH", "")]),
     "NO_COLOR": "1",
+    "DLC_CACHE": os.path.join(config.test_exec_root, "cache"),
     "LC_ALL": "C.UTF-8",
     "TMPDIR": os.environ.get("TMPDIR", "/tmp"),
     "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", ""),
