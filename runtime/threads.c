@@ -252,12 +252,15 @@ static void walk_launch(Team *team, unsigned thread, int k, const DlcRt *rt, uns
   work_cut(&work, team->size);
   unsigned done = 0, chunk;
   int64_t items = 0;
+  bool timed = job->profile && job->profile->busy;
+  double start = timed ? seconds(team) : 0;
   for (unsigned turn = 0; turn < work.shares; turn++) {
     unsigned share = (thread + turn) % work.shares;
     for (; claim(&team->shares[share], serial, work.chunks, &chunk); done++)
       items += do_chunk(job, k, rt, &work, share, chunk);
   }
   if (job->profile) job->profile->items_by_thread[thread] += items;
+  if (timed) job->profile->busy[(unsigned)k * team->size + thread] += 1e9 * (seconds(team) - start);
   if (done) finish_chunks(team, serial, done, work.shares * work.chunks);
 }
 
@@ -321,7 +324,7 @@ static void *worker_main(void *argument) {
 }
 
 // The caller does everything by itself.
-static void walk_alone(const Job *job, Clock clock) {
+static void walk_alone(const Job *job, Clock clock, unsigned size) {
   const DlcRt rt = job_rt(job, 0);
   for (int k = 0; k < job_length(job); k++) {
     if (job_skips(job, k)) continue;
@@ -329,8 +332,10 @@ static void walk_alone(const Job *job, Clock clock) {
     int64_t items = job_work(job, k).items;
     job_do(job, k, &rt, 0, items);
     if (!job->profile) continue;
-    job->profile->nanoseconds[k] += 1e9 * (clock.seconds(clock.state) - before);
+    double taken = 1e9 * (clock.seconds(clock.state) - before);
+    job->profile->nanoseconds[k] += taken;
     job->profile->items_by_thread[0] += items;
+    if (job->profile->busy) job->profile->busy[(unsigned)k * size] += taken;
   }
 }
 
@@ -351,7 +356,7 @@ static bool worth_sharing(Team *team, const Job *job) {
 
 static void team_do(Team *team, Job *job) {
   if (!worth_sharing(team, job)) {
-    walk_alone(job, team ? team->clock : clock_system());
+    walk_alone(job, team ? team->clock : clock_system(), (unsigned)team_size(team));
     return;
   }
   job->base = atomic_load(&team->completed.word);

@@ -18,10 +18,11 @@ typedef struct StepBinding {
   char *local;    // team_size * step->local_bytes, 64-byte aligned; NULL where the step needs none
 } StepBinding;
 
-// Optional times per launch, added up over calls: nanoseconds[n_launches], and items done by each thread.
+// Optional times per launch, added up over calls, and items done by each thread.
 typedef struct StepProfile {
   double *nanoseconds;       // [n_launches]
   int64_t *items_by_thread;  // [team size]
+  double *busy;              // [n_launches][team size] nanoseconds of work; NULL: not wanted
 } StepProfile;
 
 // Runs every launch of the step, in order, with a barrier between launches. Items of a launch are shared out in

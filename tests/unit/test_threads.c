@@ -189,7 +189,7 @@ static void a_profile_counts_every_item(void **state) {
     Fixture *f = fixture(1000);
     double nanoseconds[LAUNCHES] = {0};
     int64_t items[3] = {0};
-    StepProfile profile = {nanoseconds, items};
+    StepProfile profile = {nanoseconds, items, NULL};
     for (int turn = 0; turn < 3; turn++) run(team, f, N, &profile);
     assert_int_equal(items[0] + items[1] + items[2], 3 * LAUNCHES * N);
     for (int k = 0; k < LAUNCHES; k++) assert_true(nanoseconds[k] > 0);
