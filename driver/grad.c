@@ -211,9 +211,9 @@ int command_grad(Session *session) {
   if (!g.p) return STATUS_WRONG;
   if (session->options.at) return grad_at(g.p);
   if (!find_rows(&g)) return STATUS_DATA;
+  g.p->opens_data = true;
   g.unit = pipeline_lower(g.p, MODE_TRAIN, g.p->train ? LOWER_GRAD : LOWER_COTANGENT);
   if (!g.unit) return STATUS_WRONG;
-  if (!memory_bind(g.p, g.unit)) return STATUS_DATA;
   want_input_gradients(g.p, g.unit->graph);
   if (!pipeline_passes(g.p, g.unit, NULL) || !pipeline_plan(g.p, g.unit) || !pipeline_codegen(g.p, g.unit))
     return STATUS_WRONG;

@@ -17,6 +17,8 @@ Insight *insight_new(Pipeline *p, RunDir *run, const Runner *train, Team *team);
 // NULL is allowed here and below: the trainings of a search note nothing.
 void insight_release(Insight *insight);
 
+// All of these do nothing where `insight` is NULL.
+
 // Around the update of step number `step` (from 0, of `steps`): what the weights were before it.
 void insight_before(Insight *insight, int64_t step, int64_t steps, double loss);
 void insight_after(Insight *insight, int64_t step, double lr);

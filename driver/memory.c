@@ -77,7 +77,7 @@ static bool add_field(Pipeline *p, const Node *node, Memory *memory) {
   return read_field(p, node, field);
 }
 
-bool memory_bind(Pipeline *p, Unit *unit) {
+static bool bind_inputs(Pipeline *p, Unit *unit) {
   const Graph *g = unit->lowered->graph;
   Memory *memory = NULL;
   for (size_t n = 0; n < g->n_nodes; n++) {
@@ -91,6 +91,14 @@ bool memory_bind(Pipeline *p, Unit *unit) {
   unit->memory = memory;
   if (memory) p->memory = memory;
   return true;
+}
+
+// Reading a field asks for the model's labels, which lowers the model again: without its memory then.
+bool memory_bind(Pipeline *p, Unit *unit) {
+  p->opens_data = false;
+  bool done = bind_inputs(p, unit);
+  p->opens_data = true;
+  return done;
 }
 
 Memory *memory_select(Arena *arena, const Memory *memory, const char *data, const char *split, const int64_t *rows,

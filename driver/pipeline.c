@@ -128,7 +128,7 @@ Unit *pipeline_lower(Pipeline *p, Mode mode, LowerWhat what) {
   }
   Unit *unit = arena_alloc(p->session->arena, sizeof *unit);
   *unit = (Unit){.mode = mode, .lowered = lowered, .graph = lowered->graph, .lower_s = now(p->session) - start};
-  return unit;
+  return !p->opens_data || memory_bind(p, unit) ? unit : NULL;
 }
 
 Unit *pipeline_wrap(Pipeline *p, Graph *graph) {
@@ -205,8 +205,7 @@ bool pipeline_codegen(Pipeline *p, Unit *unit) {
 
 Unit *pipeline_build(Pipeline *p, Mode mode, LowerWhat what) {
   Unit *unit = pipeline_lower(p, mode, what);
-  if (!unit || (p->opens_data && !memory_bind(p, unit)) || !pipeline_passes(p, unit, NULL) || !pipeline_plan(p, unit))
-    return NULL;
+  if (!unit || !pipeline_passes(p, unit, NULL) || !pipeline_plan(p, unit)) return NULL;
   return pipeline_codegen(p, unit) ? unit : NULL;
 }
 

@@ -227,6 +227,7 @@ static const char *predict(Predictions *q, const RunLog *run, Team **team, Text 
   if (!open_program(q, run)) return "";
   const char *weights = newest_weights(q, run);
   if (!weights) return "the run has no weights yet";
+  q->p->opens_data = true;
   q->unit = pipeline_build(q->p, MODE_INFER, LOWER_GRAD);
   *team = q->unit ? team_new(q->p->codegen.threads) : NULL;
   if (!*team) return "";
