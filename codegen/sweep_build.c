@@ -62,12 +62,11 @@ static void open_piece(Build *b, const SweepAxis *axis, const SweepPiece *piece,
 
 // ---- stores -------------------------------------------------------------------------------------------------------
 
-static void store_output(Build *b, int k) {
+static void store_output(Build *b, int k, NodeId source, ValueId value) {
   const Graph *g = b->sweep->plan->graph;
   NodeId id = b->sweep->kernel->outputs[k];
   const Expr *at[IR_MAX_RANK];
   const Expr *const *where = b->lower.point;
-  NodeId source = lower_output_source(b->sweep->plan, b->sweep->kernel, id);
   if (source != id) {
     int axis[IR_MAX_RANK];
     int64_t offset[IR_MAX_RANK];
@@ -76,14 +75,30 @@ static void store_output(Build *b, int k) {
       at[axis[d]] = expr_offset(&b->nest->pool, b->lower.point[d], -offset[d]);
     where = at;
   }
-  ValueId value = lower_value(&b->lower, source, b->lower.point, VALUE_NONE);
   nest_store(b->nest, lower_output_slot(b->sweep->kernel, id), lower_linear(b->nest, &graph_node(g, id)->shape, where),
              value, VALUE_NONE, false);
 }
 
-static void store_outputs(Build *b) {
-  for (int k = 0; k < b->sweep->kernel->n_outputs; k++) store_output(b, k);
+// Stores the outputs at the point and updates the sums, whose indices are index[]. Everything is loaded before anything
+// is stored: an output may have the place of an input (Plan.in_place).
+static void finish_point(Build *b, bool stores, const Expr *const *index) {
+  const Kernel *kernel = b->sweep->kernel;
+  int n = stores ? kernel->n_outputs : 0;
+  NodeId *source = arena_array(b->nest->arena, (size_t)kernel->n_outputs, sizeof *source);
+  ValueId *value = arena_array(b->nest->arena, (size_t)kernel->n_outputs, sizeof *value);
+  Body body[SWEEP_SUMS_MOST];
+  for (int k = 0; k < n; k++) {
+    source[k] = lower_output_source(b->sweep->plan, kernel, kernel->outputs[k]);
+    value[k] = lower_value(&b->lower, source[k], b->lower.point, VALUE_NONE);
+  }
+  for (int k = 0; k < b->n_sums; k++) body[k] = lower_sum_body(&b->lower, b->sums[k].node, index, NULL);
+  for (int k = 0; k < n; k++) store_output(b, k, source[k], value[k]);
+  for (int k = 0; k < b->n_sums; k++)
+    nest_update(b->nest,
+                &(Stmt){.slot = b->acc[k], .value = body[k].value, .factor = body[k].factor, .guard = VALUE_NONE});
 }
+
+static void store_outputs(Build *b) { finish_point(b, true, NULL); }
 
 // ---- the reduction ------------------------------------------------------------------------------------------------
 
@@ -145,20 +160,12 @@ static void update(Build *b, int acc, const Expr *lane) {
   nest_update(b->nest, &stmt);
 }
 
-static void update_sums(Build *b, const Expr *const *index) {
-  for (int k = 0; k < b->n_sums; k++) {
-    Body body = lower_sum_body(&b->lower, b->sums[k].node, index, NULL);
-    nest_update(b->nest, &(Stmt){.slot = b->acc[k], .value = body.value, .factor = body.factor, .guard = VALUE_NONE});
-  }
-}
-
 // A point [n, i, .., c] of a tally, whose indices are c, n, i, ..
 static void tally_point(Build *b) {
   int n = b->sweep->n_red;
   for (int d = 0; d < n; d++) b->lower.point[d] = b->index[1 + d];
   b->lower.point[n] = b->index[0];
-  if (b->sweep->kernel->root == NODE_NONE) store_outputs(b);
-  update_sums(b, b->index);
+  finish_point(b, b->sweep->kernel->root == NODE_NONE, b->index);
 }
 
 // The bounds of reduced axis k: all of it, or this chunk's part of the first.
@@ -533,12 +540,11 @@ Nest *sweep_given(Arena *arena, const Sweep *sweep, int lanes, int live, int *va
   nest->lanes = lanes;
   nest->live = live;
   b.lower.root_value = nest_given(nest, DT_F32);
-  store_outputs(&b);
   b.n_sums = sweep->chunk ? 0 : sweep_sums(sweep->plan, sweep->kernel, b.sums);
   for (int k = 0; k < b.n_sums; k++) b.acc[k] = nest_given_acc(nest, (Acc){COMBINE_SUM, DT_F32, lanes, false});
   const Expr *index[IR_MAX_INDICES];
   index[0] = b.lower.point[sweep->n_out - 1];
   for (int k = 0; k + 1 < sweep->n_out; k++) index[1 + k] = b.lower.point[k];
-  update_sums(&b, index);
+  finish_point(&b, true, index);
   return nest;
 }

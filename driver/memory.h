@@ -18,7 +18,8 @@ typedef struct Memory {
 
 bool memory_is_input(const char *name);  // by its name
 // Reads what the unit's graph (lowered, not yet planned) holds and sets unit->memory, NULL where it holds nothing.
-// Fields read before for the same pipeline are shared. pipeline_lower does this for commands that open data. False after reporting.
+// Fields read before for the same pipeline are shared. pipeline_lower does this for commands that open data. False
+// after reporting.
 bool memory_bind(Pipeline *p, Unit *unit);
 const MemoryField *memory_find(const Memory *memory, const char *name);  // NULL where there is none
 // A copy that holds only these rows (places in the split's order) of the fields of data set `data`'s split `split`.

@@ -31,7 +31,7 @@ typedef struct Pipeline {
   CodegenOptions codegen;
   bool opens_data;        // the command reads data: units get what their models hold as memory
   struct Memory *memory;  // of the last unit that holds some
-  double read_s;  // how long reading and checking the program took
+  double read_s;          // how long reading and checking the program took
   // Inputs whose gradients pass autodiff adds besides the parameters': set before pipeline_passes. NULL: none.
   const char *const *grad_inputs;
   int n_grad_inputs;

@@ -270,12 +270,11 @@ static void note_tensor(Planner *p, Diag *diag, NodeId id) {
 static bool is_within(const Plan *plan, int64_t limit) { return limit == 0 || plan->arena_bytes <= limit; }
 
 static void report_limit(Planner *p, bool tried) {
-  Diag *diag = diag_error(p->sink, DIAG_E0602, SPAN_NONE, "the step needs %s of memory%s, the limit is %s",
-                          bytes_text(p->arena, p->plan->arena_bytes),
-                          tried ? ", with all that can be computed anew in the backward pass" : "",
-                          bytes_text(p->arena, p->options->memory_limit));
+  Diag *diag = diag_error(p->sink, DIAG_E0602, SPAN_NONE, "the step needs %s of memory, the limit is %s",
+                          bytes_text(p->arena, p->plan->arena_bytes), bytes_text(p->arena, p->options->memory_limit));
   NodeId id = next_largest(p->plan, NODE_NONE);
   for (int k = 0; k < NAMED_TENSORS && id != NODE_NONE; k++, id = next_largest(p->plan, id)) note_tensor(p, diag, id);
+  if (tried) diag_line(p->sink, diag, DIAG_NOTE, "the backward pass computes anew all that it can already");
   diag_line(p->sink, diag, DIAG_HELP, "a smaller batch takes less");
 }
 

@@ -69,6 +69,13 @@ def lenet_tanh(p, x):
     return dense(p, x)
 
 
+def tiles(p, x):
+    x = torch.tanh(norm(p, conv(p, x, bias=False, padding=1)))
+    x = F.silu(conv(p, x, padding=2))
+    x = F.softplus(norm(p, conv(p, x, bias=False)))
+    return dense(p, flatten(F.avg_pool2d(x, 2, 3)))
+
+
 def conv_variants(p, x):
     x = F.relu(norm(p, conv(p, x, bias=False, padding=1)))
     x = F.leaky_relu(norm(p, conv(p, x, bias=False, stride=2, padding=1, groups=4)), 0.01)
@@ -102,7 +109,7 @@ def formula(p, x):
     return dense(p, e)
 
 
-FORWARD = {'mlp': mlp, 'lenet_tanh': lenet_tanh, 'conv_variants': conv_variants, 'resnet20': resnet20, 'formula': formula}
+FORWARD = {'mlp': mlp, 'lenet_tanh': lenet_tanh, 'conv_variants': conv_variants, 'tiles': tiles, 'resnet20': resnet20, 'formula': formula}
 
 OPTIMIZERS = {
     'sgd': lambda p, lr: torch.optim.SGD(p, lr=lr),

@@ -172,6 +172,52 @@ static void test_random(void **state) {
   codegen_free(c);
 }
 
+// The results of a plan made with these options, for a batch of 4: [2][4][64].
+static void run_plan(Fixture *f, const Graph *g, const PlanOptions *plan_options, bool *takes_place, float *results) {
+  Plan *plan = fixture_plan(f, g, 4, plan_options);
+  *takes_place = false;
+  for (size_t id = 0; id < g->n_nodes; id++) *takes_place |= plan->in_place[id] != NODE_NONE;
+  CodegenOptions options = {.cpu = "native", .threads = 1};
+  Compiled *c = codegen_jit(f->arena, f->sink, plan, &options);
+  static const int64_t symbols[DLC_MAX_SYMBOLS] = {4, 1, 1, 1};
+  StepRun run = step_run_new(codegen_step(c), symbols, 0, 0);
+  for (int i = 0; i < 2; i++)
+    for (int k = 0; k < (i ? 64 * 64 : 4 * 64); k++)
+      ((float *)run.inputs[i].base)[k] = (float)(k % 7) / 8 - 0.25f * (float)i;
+  step_execute(&run, 1);
+  for (int o = 0; o < 2; o++)
+    memcpy(results + o * 4 * 64, step_address(&run, codegen_step(c)->outputs[o].at), 4 * 64 * sizeof *results);
+  step_run_free(&run);
+  codegen_free(c);
+}
+
+// A kernel with two outputs, the first in the place of an input that the second reads as well: everything is loaded
+// first.
+static void test_in_place(void **state) {
+  Fixture *f = *state;
+  const char *text =
+      "graph g (N) {\n"
+      "  %0 = input \"x\" : f32[N,64]\n  %1 = input \"w\" : f32[64,64]\n"
+      "  %2 = exp %0 : f32[N,64]\n  %3 = tanh %0 : f32[N,64]\n"
+      "  %4 = index sum [n:N, o:64 | k:64] { mul(%2[n, k], %1[k, o]) } : f32[N,64]\n"
+      "  %5 = index sum [n:N, o:64 | k:64] { mul(%3[n, k], %1[k, o]) } : f32[N,64]\n"
+      "  %6 = index sum [| n:N, o:64] { mul(%4[n, o], %5[n, o]) } : f32[]\n"
+      "  %7 = mul %3, %6 : f32[N,64]\n  %8 = add %7, %0 : f32[N,64]\n"
+      "  %9 = mul %2, %6 : f32[N,64]\n  %20 = add %9, %0 : f32[N,64]\n"
+      "  %30 = index sum [n:N, o:64 | k:64] { mul(%8[n, k], %1[k, o]) } : f32[N,64]\n"
+      "  %31 = index sum [n:N, o:64 | k:64] { mul(%20[n, k], %1[k, o]) } : f32[N,64]\n"
+      "  return result \"a\" = %30\n  return result \"b\" = %31\n}\n";
+  const Graph *g = fixture_prepare(f, fixture_parse(f, text));
+  const PlanOptions usual = {0}, apart = {.no_reuse = true};
+  float with[2 * 4 * 64], without[2 * 4 * 64];
+  bool takes_place;
+  run_plan(f, g, &apart, &takes_place, without);
+  assert_false(takes_place);
+  run_plan(f, g, &usual, &takes_place, with);
+  assert_true(takes_place);
+  assert_memory_equal(with, without, sizeof with);
+}
+
 static void test_free_nothing(void **state) {
   (void)state;
   codegen_free(NULL);
@@ -180,8 +226,8 @@ static void test_free_nothing(void **state) {
 #define CASE(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 
 int main(void) {
-  const struct CMUnitTest tests[] = {CASE(test_levels), CASE(test_native),     CASE(test_refused),
-                                     CASE(test_step),   CASE(test_batches),    CASE(test_shared),
-                                     CASE(test_random), CASE(test_transposes), CASE(test_free_nothing)};
+  const struct CMUnitTest tests[] = {
+      CASE(test_levels), CASE(test_native), CASE(test_refused),  CASE(test_step),       CASE(test_batches),
+      CASE(test_shared), CASE(test_random), CASE(test_in_place), CASE(test_transposes), CASE(test_free_nothing)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
