@@ -64,14 +64,14 @@ def profile(a, folder, text, batch, mode):
     with open(path, 'w') as f:
         f.write(text)
     command = [a.dlc, 'bench', path, '--mode', mode, '--batch', str(batch), '--threads', str(a.threads), '--seconds',
-               str(a.seconds), '--conv', 'direct', '--profile']
+               str(a.seconds), '--conv', 'direct', '--profile', '--json']
     best = {}
     for _ in range(a.rounds):
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             raise SystemExit(done.stderr)
-        for time, name in re.findall(r'^ *([\d.]+) +[\d.]+% +[\d.]+  (\S+)$', done.stdout, re.M):
-            best[name] = min(best.get(name, 1e30), float(time))
+        for kernel in json.loads(done.stdout)['kernels']:
+            best[kernel['kernel']] = min(best.get(kernel['kernel'], 1e30), kernel['us'])
     return best
 
 
