@@ -1,5 +1,6 @@
 // dlc check: everything that can be known without data and without generating code.
 #include "commands.h"
+#include "lint.h"
 #include "report.h"
 
 // Lowers what the model is used for. The training version of the loss goes through autodiff, which finds parameters
@@ -8,7 +9,9 @@ static bool check_model(Pipeline *p, int model) {
   Text *out = &p->session->out;
   pipeline_choose(p, model);
   Unit *shown = pipeline_lower(p, MODE_INFER, LOWER_OUTPUT);
-  if (!shown || !pipeline_lower(p, MODE_TRAIN, LOWER_OUTPUT)) return false;
+  Unit *training = shown ? pipeline_lower(p, MODE_TRAIN, LOWER_OUTPUT) : NULL;
+  if (!training) return false;
+  lint_dropout(p->session->sink, training->graph);
   Unit *unit = p->train ? pipeline_lower(p, MODE_TRAIN, LOWER_LOSS) : pipeline_lower(p, MODE_INFER, LOWER_OUTPUT);
   if (!unit || !pipeline_passes(p, unit, NULL) || !pipeline_plan(p, unit)) return false;
   if (program_search(p->program, model) && !pipeline_lower(p, MODE_INFER, LOWER_SEARCH)) return false;

@@ -106,7 +106,8 @@ static bool compile_expression(Binding *f) {
   f->type = first.type;
   f->rank = first.rank;
   memcpy(f->dim, first.dim, sizeof f->dim);
-  if (!spec->expression) return true;
+  bool converts = spec->as_f32 && f->type != DATA_F32;
+  if (!spec->expression && !converts) return true;
   int n = spec->n_leaves + spec->n_stats;
   FieldInput *inputs = arena_array(arena_of(f), (size_t)n, sizeof *inputs);
   for (int k = 0; k < spec->n_leaves; k++) inputs[k] = leaf_input(f, k);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lint.h"
 #include "memory.h"
 
 // ---- opening --------------------------------------------------------------------------------------------------------
@@ -128,6 +129,8 @@ Unit *pipeline_lower(Pipeline *p, Mode mode, LowerWhat what) {
   }
   Unit *unit = arena_alloc(p->session->arena, sizeof *unit);
   *unit = (Unit){.mode = mode, .lowered = lowered, .graph = lowered->graph, .lower_s = now(p->session) - start};
+  bool trains = mode == MODE_TRAIN && what == LOWER_LOSS;
+  if (trains && !lint_norms(p->session->sink, lowered->graph, p->batch)) return NULL;
   return !p->opens_data || memory_bind(p, unit) ? unit : NULL;
 }
 

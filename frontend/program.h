@@ -102,6 +102,7 @@ struct FieldSpec {
   // The expression over leaves and statistics, lowered by program_lower_field when the files' types are known. NULL:
   // the only leaf as it is.
   Expr *expression;
+  bool as_f32;  // the program reads it as f32(field): whole numbers are converted on loading
   Span span;
 };
 

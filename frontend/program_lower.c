@@ -152,6 +152,18 @@ static Scope *field_scope(Lowering *l, const DataBlock *data) {
   return scope;
 }
 
+// Fields that the program reads as f32(field) are converted where they are loaded.
+static void note_conversions(const Scope *scope, DataBlock *data) {
+  for (const Binding *b = scope->bindings; b; b = b->next) {
+    if (b->value.kind != VALUE_FIELD || !b->value.field->typed || b->value.field->type != DT_F32) continue;
+    for (int k = 0; k < data->spec.n_splits; k++)
+      for (int f = 0; f < data->spec.splits[k].n_fields; f++) {
+        FieldSpec *field = &data->spec.splits[k].fields[f];
+        field->as_f32 |= strcmp(field->name, b->name) == 0;
+      }
+  }
+}
+
 // The value as one number: a rank-0 f32 node, or NODE_NONE after reporting.
 static NodeId one_number(Lowering *l, Value value, const TrainStep *step) {
   bool metric = step->kind == TRAIN_METRIC;
@@ -225,6 +237,7 @@ static bool lower_loss(Lowering *l) {
   if (!train->data || train->data->broken || !train_split(train->data)) return false;  // reported at opening
   Scope *scope = field_scope(l, train->data);
   for (size_t k = 0; k < train->n_steps; k++) run_step(l, scope, &train->steps[k]);
+  note_conversions(scope, train->data);
   if (l->p->sink->n_errors == l->errors) check_other_splits(l);
   return l->p->sink->n_errors == l->errors;
 }
@@ -235,6 +248,7 @@ static bool lower_search(Lowering *l) {
   if (!search || search->broken || !search->data || search->data->broken || !train_split(search->data)) return false;
   Scope *scope = field_scope(l, search->data);
   run_step(l, scope, &search->objective);
+  note_conversions(scope, search->data);
   if (l->p->sink->n_errors == l->errors && l->e->params.n_items && !l->train)
     diag_error(l->p->sink, DIAG_E0310, search->spec.span, "model '%s' has parameters, but no train block",
                l->model->name->text);
@@ -386,6 +400,8 @@ Graph *program_lower_field(Program *p, const FieldSpec *field, const FieldInput 
     node = as_number(&e->builder, node);
     if (!keeps_rows(p, e->builder.graph, node, field) || !sees_one_row(p, e->builder.graph, field)) return NULL;
   }
+  if (field->as_f32 && graph_node(e->builder.graph, node)->type != DT_F32)
+    node = build_unary(&e->builder, OP_to_f32, node);
   graph_output(e->builder.graph, OUT_RESULT, "field", node);
   return e->builder.graph;
 }
