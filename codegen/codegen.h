@@ -47,6 +47,9 @@ int codegen_kernel_count(const Compiled *compiled);  // distinct machine-code fu
 CodegenTimes codegen_times(const Compiled *compiled);
 void codegen_free(Compiled *compiled);  // NULL is allowed
 
+// Removes the map of symbols that an earlier process of the same number left (CodegenOptions.symbols).
+void codegen_forget_symbols(Arena *arena, Io io);
+
 // Dumps. Each prints every kernel of the plan, in order.
 bool codegen_print_loops(Arena *arena, DiagSink *sink, const Plan *plan, const CodegenOptions *options, Text *out);
 bool codegen_print_llvm(Arena *arena, DiagSink *sink, const Plan *plan, const CodegenOptions *options, Text *out);

@@ -55,14 +55,17 @@ void symbols_place(Symbols *s, const char *name, uint64_t address) {
   if (k >= 0) s->items[k].address = address;
 }
 
+static const char *map_path(Arena *arena) { return arena_printf(arena, "/tmp/perf-%ld.map", (long)getpid()); }
+
+void codegen_forget_symbols(Arena *arena, Io io) { (void)io_remove(io, map_path(arena)); }
+
 void symbols_write(const Symbols *s, Io io) {
   Text text = text_new(s->arena);
   for (size_t k = 0; k < s->n; k++)
     if (s->items[k].address)
       text_printf(&text, "%llx %llx %s\n", (unsigned long long)s->items[k].address,
                   (unsigned long long)s->items[k].size, s->items[k].name);
-  const char *path = arena_printf(s->arena, "/tmp/perf-%ld.map", (long)getpid());
-  int fd = io.ops->open(io.state, path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0644);
+  int fd = io.ops->open(io.state, map_path(s->arena), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0644);
   if (fd < 0) return;
   for (size_t done = 0; done < text.length;) {
     ssize_t n = io.ops->write(io.state, fd, text.bytes + done, text.length - done);

@@ -8,6 +8,7 @@ int command_compile(Session *session);
 int command_doctor(Session *session);
 int command_dump(Session *session);
 int command_eval(Session *session);
+int command_explain(Session *session);
 int command_fmt(Session *session);
 int command_grad(Session *session);
 int command_graph(Session *session);

@@ -75,6 +75,12 @@ static const Command commands[] = {
      "the mean square of its output as its loss and plain SGD. --profile shows each kernel's time.",
      "dlc bench examples/lenet5.dl --mode train --batch 64\n"
      "dlc bench examples/resnet20.dl --mode infer --batch 1 --json"},
+    {"explain", command_explain, "FILE.dl", 1, 1, "what each line costs, and why",
+     "Runs steps as dlc bench does, and shows the program's text with each line's shape, operations, bytes, time and share\n"
+     "of the machine's peak, and the kernels that it became part of; then every kernel, and what kept it from being one with\n"
+     "its neighbours.",
+     "dlc explain examples/lenet5.dl\n"
+     "dlc explain examples/resnet20.dl --mode infer --batch 1"},
     {"fmt", command_fmt, "FILE.dl", 1, 1, "format a program",
      "Writes the program back with canonical indentation and blanks. Line breaks, comments and columns that are lined up\n"
      "with blanks stay. -o FILE writes there instead, -o - to standard output; --check only says whether it is formatted.",

@@ -27,7 +27,7 @@ typedef struct Row {
 } Row;
 
 // Commands by what they do with a program.
-#define COMPILING "compile dump bench train eval predict grad search doctor"
+#define COMPILING "compile dump bench explain train eval predict grad search doctor"
 #define PROGRAM COMPILING " check init graph"
 #define FIELD(member) offsetof(Options, member)
 
@@ -43,7 +43,7 @@ static const Row rows[] = {
      ARG_TEXT,
      FIELD(data),
      NULL},
-    {{"seed", 0, "S", "train init grad bench search doctor", "of every random number (default 0)"},
+    {{"seed", 0, "S", "train init grad bench explain search doctor", "of every random number (default 0)"},
      ARG_SEED,
      FIELD(seed),
      NULL},
@@ -96,7 +96,7 @@ static const Row rows[] = {
      ARG_TEXT,
      FIELD(stage),
      "tokens|ast|ir|grad|fused|loops|plan|llvm|asm"},
-    {{"mode", 0, "train|infer", "compile dump bench", "which version of the network"},
+    {{"mode", 0, "train|infer", "compile dump bench explain", "which version of the network"},
      ARG_TEXT,
      FIELD(mode),
      "train|infer"},
@@ -122,7 +122,7 @@ static const Row rows[] = {
      FIELD(memory_limit),
      NULL},
 
-    {{"seconds", 0, "S", "bench", "how long to measure"}, ARG_SECONDS, FIELD(seconds), NULL},
+    {{"seconds", 0, "S", "bench explain", "how long to measure"}, ARG_SECONDS, FIELD(seconds), NULL},
     {{"profile", 0, NULL, "bench", "show each kernel's time"}, ARG_FLAG, FIELD(profile), NULL},
     {{"json", 0, NULL, "compile eval bench grad search doctor", "print JSON"}, ARG_FLAG, FIELD(json), NULL},
     {{"quiet", 0, NULL, "*", "no progress, no warnings"}, ARG_FLAG, FIELD(quiet), NULL},

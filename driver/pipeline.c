@@ -70,13 +70,12 @@ static const char *cache_folder(Arena *arena) {
 }
 
 static CodegenOptions codegen_options(const Pipeline *p) {
-  const char *symbols = getenv("DLC_SYMBOLS");
   return (CodegenOptions){.cpu = p->session->options.cpu,
                           .fast = p->fast,
                           .threads = session_threads(p->session),
                           .io = p->session->io,
                           .cache = cache_folder(p->session->arena),
-                          .symbols = symbols && *symbols && strcmp(symbols, "0")};
+                          .symbols = p->session->symbols};
 }
 
 void pipeline_choose(Pipeline *p, int model) {

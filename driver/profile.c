@@ -35,6 +35,21 @@ static KernelFacts kernel_facts(const Steps *steps, int number) {
   return facts;
 }
 
+// A sum that another kernel carries is summed there: its own kernel only combines the chunks.
+static void move_carried(const Plan *plan, KernelFacts *facts, int carrier) {
+  for (int k = 0; k < plan->kernels[carrier].n_sums; k++) {
+    int number = plan->kernels[carrier].sums[k];
+    const Kernel *sum = &plan->kernels[number];
+    const Node *root = graph_node(plan->graph, sum->root);
+    int64_t flops = node_flops(plan->graph, sum->root, plan->symbol_values);
+    facts[carrier].flops += flops, facts[number].flops -= flops;
+    facts[carrier].written += sum->scratch_bytes, facts[number].written -= sum->scratch_bytes;
+    for (int i = 0; i < sum->n_inputs; i++)
+      for (int r = 0; r < root->n_in; r++)
+        if (root->in[r] == sum->inputs[i]) facts[number].read -= node_bytes(plan, sum->inputs[i]);
+  }
+}
+
 // Weights and gradients are read once, weights written; each slot is read and written.
 static KernelFacts update_facts(const Steps *steps) {
   int64_t block = steps->runner->params->block_floats * (int64_t)sizeof(float);
@@ -64,6 +79,7 @@ Profile profile_make(const Steps *steps, Peak peak) {
   Profile profile = {.threads = team_size(steps->runner->team), .peak = peak};
   profile.kernels = arena_array(steps->session->arena, (size_t)plan->n_kernels + 1, sizeof *profile.kernels);
   for (; profile.n < plan->n_kernels; profile.n++) profile.kernels[profile.n] = kernel_facts(steps, profile.n);
+  for (int k = 0; k < plan->n_kernels; k++) move_carried(plan, profile.kernels, k);
   add_times(steps, &profile);
   if (steps->trains) profile.kernels[profile.n++] = update_facts(steps);
   for (int k = 0; k < profile.n; k++) profile.ns += profile.kernels[k].ns;

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "codegen.h"
 #include "help.h"
 
 bool session_colour(void) {
@@ -167,6 +168,8 @@ static int out_of_memory(Session *session) {
   return STATUS_RESOURCE;
 }
 
+static bool is_on(const char *variable) { return variable && *variable && strcmp(variable, "0") != 0; }
+
 // The frame that holds the guard. `session` is the caller's, so nothing here changes between setjmp and a jump.
 static int guarded_main(Session *session, int argc, char *const *argv) {
   if (setjmp(session->guard.jump)) return out_of_memory(session);
@@ -174,6 +177,8 @@ static int guarded_main(Session *session, int argc, char *const *argv) {
   if (!session->arena) return out_of_memory(session);
   session->sink = diag_sink_new(session->arena);
   session->out = text_new(session->arena);
+  session->symbols = is_on(getenv("DLC_SYMBOLS"));
+  if (session->symbols) codegen_forget_symbols(session->arena, session->io);
   int status = run_command(session, argc, argv);
   int mistake = session_status(session->sink);
   if (mistake != STATUS_DONE) status = mistake;

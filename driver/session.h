@@ -50,6 +50,7 @@ struct Session {
   Options options;
   Text out;          // what goes to standard output; session_flush writes it
   bool wrote_badly;  // standard output could not be written
+  bool symbols;      // DLC_SYMBOLS: perf and gdb are told the names of compiled kernels
 };
 
 // Runs the command line; returns the exit status. argv[0] is skipped.
