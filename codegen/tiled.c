@@ -55,13 +55,14 @@ static void print_axis_key(const Axis *axis, Text *out) {
 void tiled_key(Arena *arena, const Tiled *t, Text *out) {
   const Phase *p = t->phase;
   const Kernel *kernel = t->sweep->kernel;
-  text_printf(out,
-              "tile %d %d %d, %lld %d, blocks %d %lld %lld %d, chunk %lld, a %d b %d, empty %d, at %lld %lld %lld:",
-              t->tile.rows, t->tile.vectors, t->tile.lanes, (long long)t->shares.block_rows, t->shares.item_levels,
-              t->blocking.level, (long long)t->blocking.size, (long long)t->blocking.panels, t->blocking.packs,
-              (long long)t->contract.chunk, lower_input_slot(kernel, t->contract.root->in[t->contract.a]),
-              lower_input_slot(kernel, t->contract.root->in[t->contract.b]), p->empty, (long long)p->a0,
-              (long long)p->b0, (long long)p->c0);
+  text_printf(
+      out, "tile %d %d %d, %lld %d, blocks %d %lld %lld %d %lld, chunk %lld, a %d b %d, empty %d, at %lld %lld %lld:",
+      t->tile.rows, t->tile.vectors, t->tile.lanes, (long long)t->shares.block_rows, t->shares.item_levels,
+      t->blocking.level, (long long)t->blocking.size, (long long)t->blocking.panels, t->blocking.packs,
+      (long long)t->blocking.packed_at, (long long)t->contract.chunk,
+      lower_input_slot(kernel, t->contract.root->in[t->contract.a]),
+      lower_input_slot(kernel, t->contract.root->in[t->contract.b]), p->empty, (long long)p->a0, (long long)p->b0,
+      (long long)p->c0);
   for (int k = 0; k < p->n_outer; k++) print_axis_key(&p->outer[k], out);
   for (int k = 0; k < t->sweep->n_out; k++) text_printf(out, "%lld ", (long long)p->first[k]);
   text_add(out, "row ");
