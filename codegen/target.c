@@ -136,7 +136,7 @@ LLVMTargetMachineRef target_machine(const Target *target) {
   LLVMTargetRef llvm;
   char *message = NULL;
   if (LLVMGetTargetFromTriple(target->triple, &llvm, &message)) dlc_bug("LLVM: %s", message);
-  return LLVMCreateTargetMachine(llvm, target->triple, target->cpu, target->features, LLVMCodeGenLevelAggressive,
+  return LLVMCreateTargetMachine(llvm, target->triple, target->cpu, target->features, LLVMCodeGenLevelDefault,
                                  LLVMRelocPIC, LLVMCodeModelJITDefault);
 }
 
