@@ -18,7 +18,7 @@ Progress progress_new(Session *session) {
   bool terminal = isatty(STDERR_FILENO) && !(term && strcmp(term, "dumb") == 0);
   return (Progress){.session = session,
                     .live = terminal && !session->options.quiet,
-                    .next = now(session) + (terminal ? LIVE_SECONDS : PLAIN_SECONDS),
+                    .next = now(session) + (terminal ? 0 : PLAIN_SECONDS),  // a live line from the first step on
                     .line = text_new(session->arena)};
 }
 
