@@ -269,3 +269,13 @@ int io_make_directories(Io io, const char *path) {
 }
 
 int io_remove(Io io, const char *path) { return io.ops->unlink(io.state, path); }
+
+int io_replace(Io io, Arena *arena, const char *path, const void *bytes, size_t count) {
+  IoWriter *writer;
+  int error = io_replace_begin(io, arena, path, &writer);
+  if (error) return error;
+  error = io_replace_write(writer, bytes, count);
+  if (!error) return io_replace_commit(writer);
+  io_replace_abort(writer);
+  return error;
+}

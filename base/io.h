@@ -47,6 +47,8 @@ typedef struct IoWriter IoWriter;
 int io_replace_begin(Io io, Arena *arena, const char *path, IoWriter **writer);
 int io_replace_write(IoWriter *writer, const void *bytes, size_t count);  // buffered
 int io_replace_commit(IoWriter *writer);
+// All four in one: the file holds these bytes, or is as it was.
+int io_replace(Io io, Arena *arena, const char *path, const void *bytes, size_t count);
 void io_replace_abort(IoWriter *writer);  // after a failed write or instead of commit
 
 // The names of a folder's entries, sorted bytewise: [*count], in the arena.

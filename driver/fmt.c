@@ -5,15 +5,7 @@
 #include "program.h"
 
 static int write_file(Session *session, const char *path, const Text *text) {
-  IoWriter *writer;
-  int error = io_replace_begin(session->io, session->arena, path, &writer);
-  if (!error) {
-    error = io_replace_write(writer, text->bytes, text->length);
-    if (error)
-      io_replace_abort(writer);
-    else
-      error = io_replace_commit(writer);
-  }
+  int error = io_replace(session->io, session->arena, path, text->bytes, text->length);
   if (!error) return STATUS_DONE;
   diag_error(session->sink, DIAG_E0651, SPAN_NONE, "cannot write '%s': %s", path, strerror(-error));
   return STATUS_WRITE;

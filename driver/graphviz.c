@@ -38,15 +38,7 @@ static bool cannot_write(Session *s, const char *path, const char *why) {
 }
 
 static bool write_file(Session *s, const char *path, const Text *text) {
-  IoWriter *writer;
-  int error = io_replace_begin(s->io, s->arena, path, &writer);
-  if (!error) {
-    error = io_replace_write(writer, text->bytes, text->length);
-    if (error)
-      io_replace_abort(writer);
-    else
-      error = io_replace_commit(writer);
-  }
+  int error = io_replace(s->io, s->arena, path, text->bytes, text->length);
   return !error || cannot_write(s, path, strerror(-error));
 }
 

@@ -133,15 +133,7 @@ static void picture(const RunLog *runs, int n_runs, Text *out) {
 // ---- the command ----------------------------------------------------------------------------------------------------
 
 static bool write_page(Session *s, const char *path, const Text *page) {
-  IoWriter *writer;
-  int error = io_replace_begin(s->io, s->arena, path, &writer);
-  if (!error) {
-    error = io_replace_write(writer, page->bytes, page->length);
-    if (error)
-      io_replace_abort(writer);
-    else
-      error = io_replace_commit(writer);
-  }
+  int error = io_replace(s->io, s->arena, path, page->bytes, page->length);
   if (error) diag_error(s->sink, DIAG_E0651, SPAN_NONE, "cannot write '%s': %s", path, strerror(-error));
   return !error;
 }

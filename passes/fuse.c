@@ -20,7 +20,10 @@
 enum {
   MAX_WORK = 256,       // nodes evaluated by a kernel
   LOWERING_STEPS = 32,  // groups looked at when one is to be moved forward
-  MAX_TRIES = 4
+  MAX_TRIES = 4,
+  // Of a sum that an elementwise kernel carries: its vectors go along the channels then, and the sums are chains of
+  // additions; with fewer the kernel is faster over whole rows, and the sum by itself.
+  LEAST_CHANNELS = 32
 };
 
 // ---- what a node reads ----------------------------------------------------------------------------------------------
@@ -241,6 +244,7 @@ static bool has_points_of(const Node *sum, const Shape *shape) {
 // A group without root over the points, a convolution in transformed tiles, or another sum over the same points.
 static bool goes_over_points(const Fuse *f, const Group *group, const Node *sum) {
   const Node *root = group->root == NODE_NONE ? NULL : graph_node(f->g, group->root);
+  if (!root && sum->index->extent[0].scale < LEAST_CHANNELS) return false;
   if (!root || (f->nodes[group->root].contract && root->index->order.winograd && root->index->order.chunk == 0))
     return has_points_of(sum, &graph_node(f->g, group->space)->shape);
   if (group->carrier >= 0 || f->nodes[group->root].contract || root->op != OP_index || !kernel_may_carry(root))

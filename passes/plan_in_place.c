@@ -49,11 +49,21 @@ bool plan_reads_at_point(Arena *arena, const Plan *plan, const Kernel *kernel, N
   return !w.elsewhere;
 }
 
+enum { VECTOR = 16 };  // elements
+
+// Rows of whole vectors. A row's last, partial vector is stored under a mask, and where the next load begins in what
+// the mask leaves out it waits for the store: four times the time for rows of 6.
+static bool has_whole_vectors(const Shape *shape) {
+  Dim last = shape->rank ? shape->dim[shape->rank - 1] : dim_const(1);
+  return dim_is_const(last) && last.scale % VECTOR == 0;
+}
+
 // Of the arena, dies here, as large, and not taken yet.
 static bool may_be_taken(const Plan *plan, int k, NodeId input, NodeId output, const bool *taken) {
   const Place *from = &plan->place[input], *to = &plan->place[output];
   return from->region == REGION_ARENA && from->last == k && from->first < k && from->bytes == to->bytes &&
-         !taken[input] && graph_node(plan->graph, input)->type == graph_node(plan->graph, output)->type &&
+         !taken[input] && has_whole_vectors(&graph_node(plan->graph, input)->shape) &&
+         graph_node(plan->graph, input)->type == graph_node(plan->graph, output)->type &&
          shape_equal(&graph_node(plan->graph, input)->shape, &graph_node(plan->graph, output)->shape);
 }
 
