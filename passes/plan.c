@@ -325,10 +325,11 @@ Plan *plan_make(Arena *arena, DiagSink *sink, const Graph *g, const TensorTable 
   if (!plan_graph(&p, &like, g)) return NULL;
   if (is_within(p.plan, options->memory_limit)) return p.plan;
   const Graph *frugal = plan_recompute(arena, g);
-  bool tried = frugal != g;
+  Plan *whole = p.plan;
   like.recomputes = true;
-  if (tried && !plan_graph(&p, &like, frugal)) return NULL;
+  if (frugal != g && !plan_graph(&p, &like, frugal)) return NULL;
   if (is_within(p.plan, options->memory_limit)) return p.plan;
-  report_limit(&p, tried);
+  if (whole->arena_bytes <= p.plan->arena_bytes) p.plan = whole, p.g = g;
+  report_limit(&p, p.plan->recomputes);
   return NULL;
 }
