@@ -10,20 +10,28 @@ typedef struct Walk {
   const Graph *g;
   const Kernel *kernel;
   NodeId input;
-  bool *seen[2];   // elsewhere, at the point
+  bool *seen[2];   // elsewhere, at the point: by position among the kernel's nodes
   bool elsewhere;  // the input is read at other points
 } Walk;
 
-static bool is_computed(const Kernel *kernel, NodeId id) {
-  for (int k = 0; k < kernel->n_nodes; k++)
-    if (kernel->nodes[k] == id) return true;
-  return false;
+// Where the node stands among the kernel's, which are in order; -1: it is not computed there.
+static int position_of(const Kernel *kernel, NodeId id) {
+  int low = 0, high = kernel->n_nodes;
+  while (low < high) {
+    int middle = (low + high) / 2;
+    if (kernel->nodes[middle] < id)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low < kernel->n_nodes && kernel->nodes[low] == id ? low : -1;
 }
 
 static void walk_value(Walk *w, NodeId id, bool at_point) {
   if (plan_base(w->g, id) == w->input && (id != w->input || !at_point)) w->elsewhere = true;
-  if (w->elsewhere || w->seen[at_point][id] || !is_computed(w->kernel, id)) return;
-  w->seen[at_point][id] = true;
+  int position = position_of(w->kernel, id);
+  if (w->elsewhere || position < 0 || w->seen[at_point][position]) return;
+  w->seen[at_point][position] = true;
   const Node *node = graph_node(w->g, id);
   for (int k = 0; k < node->n_in; k++) walk_value(w, node->in[k], at_point && fuse_at_point(w->g, node, k));
 }
@@ -31,13 +39,14 @@ static void walk_value(Walk *w, NodeId id, bool at_point) {
 static bool is_moved(const Plan *plan, const Kernel *kernel, NodeId id) {
   const Graph *g = plan->graph;
   const Node *node = graph_node(g, id);
-  return node->n_in == 1 && kernel_moved_output(g, id, node->in[0], NULL, NULL) && is_computed(kernel, node->in[0]);
+  return node->n_in == 1 && kernel_moved_output(g, id, node->in[0], NULL, NULL) &&
+         position_of(kernel, node->in[0]) >= 0;
 }
 
 bool plan_reads_at_point(Arena *arena, const Plan *plan, const Kernel *kernel, NodeId input) {
   const Graph *g = plan->graph;
   Walk w = {.g = g, .kernel = kernel, .input = input};
-  for (int k = 0; k < 2; k++) w.seen[k] = arena_array(arena, g->n_nodes, sizeof **w.seen);
+  for (int k = 0; k < 2; k++) w.seen[k] = arena_array(arena, (size_t)kernel->n_nodes, sizeof **w.seen);
   for (int o = 0; o < kernel->n_outputs; o++) {
     NodeId id = kernel->outputs[o];
     walk_value(&w, is_moved(plan, kernel, id) ? graph_node(g, id)->in[0] : id, true);

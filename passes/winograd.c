@@ -116,7 +116,8 @@ bool winograd_analyse(const Graph *g, const Node *node, Winograd *w) {
   return false;
 }
 
-int64_t winograd_tiles(const Winograd *w) {
+// Tiles of an image.
+static int64_t tiles_of(const Winograd *w) {
   int64_t rows = (w->height + w->tile - 1) / w->tile;
   return rows * ((w->width + w->tile - 1) / w->tile);
 }
@@ -127,7 +128,7 @@ bool winograd_pays(const Winograd *w) {
   if (w->channels < MIN_CHANNELS || w->outputs < MIN_CHANNELS) return false;
   if (w->height < MIN_SIDE || w->width < MIN_SIDE) return false;
   int64_t direct = w->height * w->width * w->filter * w->filter;
-  return 2 * winograd_tiles(w) * WINOGRAD_POINTS <= 3 * direct / 2;
+  return 4 * tiles_of(w) * WINOGRAD_POINTS <= 3 * direct;
 }
 
 Graph *pass_winograd(PassContext *ctx, const Graph *g) {

@@ -36,5 +36,3 @@ typedef struct Winograd {
 bool winograd_analyse(const Graph *g, const Node *node, Winograd *w);
 // Is it faster than the direct sum? Measured: docs/performance.md.
 bool winograd_pays(const Winograd *w);
-// Tiles of an image.
-int64_t winograd_tiles(const Winograd *w);
