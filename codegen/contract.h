@@ -48,6 +48,9 @@ typedef struct Contract {
   const Node *root;
   int a, b;       // which operand of the root is broadcast, which is contiguous
   int64_t chunk;  // of red[0], or 0
+  // Not 0: the kernel adds up sums over its points on its way, in chunks of so many values of the first output index
+  // (product_in_order). A work item then visits a chunk's points in order.
+  int64_t tally;
   Phase *phases;
   int n_phases;
 } Contract;
@@ -76,11 +79,13 @@ typedef struct Blocking {
 } Blocking;
 
 // How a phase's loops are shared out. Levels, slowest first: chunk, outer[0], panel, outer[1..], block of rows. The
-// first `item_levels` of them make up a work item; the rest run inside it.
+// first `item_levels` of them make up a work item; the rest run inside it. With Contract.tally: chunk (one), parts of
+// the slowest axis, panel, all else.
 typedef struct Shares {
   int64_t panels;      // of the lane axis, the last one maybe partial
   int64_t block_rows;  // rows of a block, a multiple of tile.rows or the whole extent
   int item_levels;
+  int64_t part;  // with Contract.tally: values of the slowest axis (outer[0], else row) that an item visits
   DlcCount items;
   int64_t item_cost;  // nanoseconds, roughly
 } Shares;

@@ -53,10 +53,18 @@ static void print_levels(Printer *p) {
     text_printf(p->out, " by %lld\n", (long long)p->contract->chunk);
     p->indent += 2;
   }
+  bool in_order = p->contract->tally > 0;
+  if (in_order) {
+    begin_line(p);
+    text_add(p->out, "parallel parts of ");
+    print_axis(p, p->phase->n_outer > 0 ? &p->phase->outer[0] : &p->phase->row);
+    text_printf(p->out, " by %lld, in order\n", (long long)p->shares->part);
+    p->indent += 2;
+  }
   for (int k = 0, level = 1; k < p->phase->n_outer; k++, level++) {
     if (k == 1) level++;  // the panel's level
     begin_line(p);
-    text_add(p->out, level < p->shares->item_levels ? "parallel " : "for ");
+    text_add(p->out, level < p->shares->item_levels && !in_order ? "parallel " : "for ");
     print_axis(p, &p->phase->outer[k]);
     text_add(p->out, "\n");
     p->indent += 2;

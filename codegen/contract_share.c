@@ -53,6 +53,14 @@ static DlcCount count_items(const Contract *contract, const Phase *phase, const 
   return count;
 }
 
+// With Contract.tally: parts of the slowest axis, strips of panels.
+static DlcCount count_parts(const Phase *phase, const Shares *s, int64_t strip) {
+  DlcCount count = {.scale = 1, .divisor = 1, .times = 1};
+  count_level(&count, phase->n_outer > 0 ? phase->outer[0].extent : phase->row.extent, s->part);
+  count_level(&count, dim_const(s->panels), strip);
+  return count;
+}
+
 static int all_levels(const Phase *phase) { return 1 + phase->n_outer + 1 + 1; }
 
 // ---- shares ---------------------------------------------------------------------------------------------------------
@@ -65,7 +73,25 @@ static double block_work(const Contract *contract, const Phase *phase, Tile tile
   return sums * (reduced_points(contract, phase, values) + 4);
 }
 
+// An item visits a chunk of the first output index, which is the slowest part of the slowest axis.
+static Shares shares_of_tally(const Contract *contract, const Phase *phase, Tile tile, const int64_t *values) {
+  enum { PART_LEVELS = 3 };
+  Dim slowest = phase->n_outer > 0 ? phase->outer[0].extent : phase->row.extent;
+  int64_t whole = dim_value(slowest, values), first = dim_value(contract->root->index->extent[0], values);
+  Shares s = {.panels = pieces(phase->lane.extent.scale, (int64_t)tile.lanes * tile.vectors),
+              .item_levels = PART_LEVELS,
+              .part = contract->tally * (whole / first)};
+  double rows = (double)least(s.part, whole);
+  for (int k = 1; k < phase->n_outer; k++) rows *= (double)phase->outer[k].extent.scale;
+  s.block_rows = round_up(phase->n_outer > 0 ? phase->row.extent.scale : least(s.part, whole), tile.rows);
+  if (phase->n_outer > 0) rows *= (double)phase->row.extent.scale;
+  s.items = count_parts(phase, &s, 1);
+  s.item_cost = cost_of(rows * block_work(contract, phase, tile, 1, values));
+  return s;
+}
+
 Shares contract_shares(const Contract *contract, const Phase *phase, Tile tile, const int64_t *values) {
+  if (contract->tally > 0) return shares_of_tally(contract, phase, tile, values);
   int64_t rows = dim_value(phase->row.extent, values);
   Shares s = {.panels = pieces(phase->lane.extent.scale, (int64_t)tile.lanes * tile.vectors),
               .block_rows = round_up(rows, tile.rows),
@@ -176,6 +202,13 @@ static int64_t strip_panels(const Traffic *t, int64_t panels, int64_t block_rows
 static void share_blocks(const Contract *contract, const Phase *phase, Tile tile, const int64_t *values,
                          const Traffic *t, Blocking *cut, Shares *shares) {
   int64_t rows = least(t->rows, BLOCK_ROWS);
+  if (contract->tally > 0) {
+    shares->block_rows = least(round_up(rows, tile.rows), shares->block_rows);
+    cut->panels = strip_panels(t, shares->panels, shares->block_rows);
+    shares->items = count_parts(phase, shares, cut->panels);
+    shares->item_cost *= cut->panels;
+    return;
+  }
   shares->item_levels = all_levels(phase);
   for (;; rows /= 2) {
     shares->block_rows = round_up(rows, tile.rows);

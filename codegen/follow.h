@@ -13,7 +13,7 @@ void follow_begin(void *follow, LLVMBuilderRef builder, LLVMValueRef function);
 void follow_store(void *follow, LLVMBuilderRef builder, const LLVMValueRef *index, LLVMValueRef value, int lanes,
                   int live);
 // The same, with the accumulators acc[n_sums] of the sums that the kernel carries: they are taken up and updated.
-void follow_store_sums(Follow *follow, LLVMBuilderRef builder, const LLVMValueRef *index, LLVMValueRef value, int lanes,
+void follow_store_sums(void *follow, LLVMBuilderRef builder, const LLVMValueRef *index, LLVMValueRef value, int lanes,
                        int live, LLVMValueRef *acc);
 // The address of argument `slot`.
 LLVMValueRef follow_base(const Follow *follow, int slot);

@@ -83,7 +83,8 @@ static void add_sweep(Arena *arena, Launches *p, int kernel, const Sweep *sweep,
   int n_winograd = winograd_list(arena, sweep, &p->target, &winograd);
   for (int k = 0; k < n_winograd; k++) add_launch(arena, p, kernel, (Code){.winograd = &winograd[k]});
   if (n_winograd > 0) return;
-  int n_tiled = options->no_contract ? 0 : tiled_list(arena, sweep, &p->target, &tiled);
+  bool loops = options->no_contract && sweep->kernel->n_sums == 0;  // of a product-sum, loops cannot carry others
+  int n_tiled = loops ? 0 : tiled_list(arena, sweep, &p->target, &tiled);
   for (int k = 0; k < n_tiled; k++) add_launch(arena, p, kernel, (Code){.tiled = &tiled[k]});
   if (n_tiled > 0) return;
   Nest *nest = sweep_nest(arena, sweep);

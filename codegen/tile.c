@@ -7,6 +7,9 @@
 //         for the reduction, outermost first: b = load, acc = fma(splat(a), b, acc)
 //         store
 //
+// Where the kernel adds up sums over its points (Contract.tally), an item is a part of the slowest axis and visits its
+// points in order, panel by panel; the sums' chunks are added up in the scratch, tile by tile.
+//
 // A blocked reduction (contract.h, Blocking) has its blocks among the levels inside the item, panels and rows inside
 // them; the sums of all rows and panels of the item wait in working memory from one block to the next.
 #include "llvm_shim.h"
@@ -20,9 +23,10 @@ static void push(Level *levels, int *n, LevelKind kind, int axis) { levels[(*n)+
 
 // Slowest first. Those that may make up a work item are counted by Shares.item_levels.
 static int list_levels(const TileJob *job, Level *levels) {
-  int n = 0, n_outer = job->phase->n_outer, first = n_outer > 0;
-  bool blocked = job->blocking.size > 0;
+  bool blocked = job->blocking.size > 0, in_order = job->contract->tally > 0;
+  int n = 0, n_outer = job->phase->n_outer, first = n_outer > 0 && !in_order;
   push(levels, &n, LEVEL_CHUNK, 0);
+  if (in_order) push(levels, &n, LEVEL_PART, 0);
   for (int k = 0; k < first; k++) push(levels, &n, LEVEL_OUTER, k);
   push(levels, &n, blocked ? LEVEL_STRIP : LEVEL_PANEL, 0);
   for (int k = first; k < n_outer; k++) push(levels, &n, LEVEL_OUTER, k);
@@ -42,15 +46,38 @@ static LLVMValueRef blocks_of(const TileEmit *e, Dim extent, int64_t size) {
   return LLVMBuildUDiv(e->irb.b, most, tile_number(e, size), "");
 }
 
-// How many positions a level has; of panels inside a strip, where the last is.
+static Dim slowest_extent(const TileEmit *e) {
+  return e->phase->n_outer > 0 ? e->phase->outer[0].extent : e->phase->row.extent;
+}
+
+// Rows from..to.
+static LLVMValueRef row_begin(const TileEmit *e) {
+  return e->part && e->phase->n_outer == 0 ? e->part_begin : tile_number(e, 0);
+}
+
+static LLVMValueRef row_end(const TileEmit *e) {
+  return e->part && e->phase->n_outer == 0 ? e->part_end : tile_extent(e, e->phase->row.extent);
+}
+
+static LLVMValueRef count_row_blocks(const TileEmit *e) {
+  int64_t size = e->job->shares.block_rows;
+  if (!e->part || e->phase->n_outer > 0) return blocks_of(e, e->phase->row.extent, size);
+  LLVMValueRef rows = LLVMBuildNSWSub(e->irb.b, e->part_end, e->part_begin, "");
+  return LLVMBuildUDiv(e->irb.b, tile_plus(e, rows, tile_number(e, size - 1)), tile_number(e, size), "");
+}
+
+// The position at which a loop over a level ends: how many it has, or for what has a range inside another level, where
+// that ends.
 static LLVMValueRef level_count(const TileEmit *e, Level level) {
   const TileJob *job = e->job;
   int64_t chunk = job->contract->chunk;
   switch (level.kind) {
     case LEVEL_CHUNK:
       return chunk > 0 ? blocks_of(e, e->phase->red[0].extent, chunk) : tile_number(e, 1);
+    case LEVEL_PART:
+      return blocks_of(e, slowest_extent(e), job->shares.part);
     case LEVEL_OUTER:
-      return tile_extent(e, e->phase->outer[level.axis].extent);
+      return e->part && level.axis == 0 ? e->part_end : tile_extent(e, e->phase->outer[level.axis].extent);
     case LEVEL_STRIP:
       return tile_number(e, pieces(job->shares.panels, job->blocking.panels));
     case LEVEL_PANEL:
@@ -58,7 +85,7 @@ static LLVMValueRef level_count(const TileEmit *e, Level level) {
       return tile_smaller(e, tile_plus(e, e->first_panel, tile_number(e, job->blocking.panels)),
                           tile_number(e, job->shares.panels));
     case LEVEL_ROWS:
-      return blocks_of(e, e->phase->row.extent, job->shares.block_rows);
+      return count_row_blocks(e);
     case LEVEL_BLOCK:
       return tile_trips(e, level.axis);
     case LEVEL_TILES:
@@ -107,8 +134,15 @@ static void emit_panel(TileEmit *e, LLVMValueRef panel, int level) {
 
 static void set_rows(TileEmit *e, LLVMValueRef at) {
   int64_t size = e->job->shares.block_rows;
-  e->first_row = tile_times(e, at, size);
-  e->end_row = tile_smaller(e, tile_plus(e, e->first_row, tile_number(e, size)), tile_extent(e, e->phase->row.extent));
+  e->first_row = tile_plus(e, row_begin(e), tile_times(e, at, size));
+  e->end_row = tile_smaller(e, tile_plus(e, e->first_row, tile_number(e, size)), row_end(e));
+}
+
+static void set_part(TileEmit *e, LLVMValueRef at) {
+  int64_t size = e->job->shares.part;
+  e->part = at;
+  e->part_begin = tile_times(e, at, size);
+  e->part_end = tile_smaller(e, tile_plus(e, e->part_begin, tile_number(e, size)), tile_extent(e, slowest_extent(e)));
 }
 
 // From `at` on values of a level of the reduction, of `end` in all.
@@ -130,6 +164,11 @@ static void emit_tiles(const TileEmit *e) {
   tile_rows(e, e->first_row, e->end_row);
 }
 
+static LLVMValueRef level_begin(const TileEmit *e, Level level) {
+  if (level.kind == LEVEL_PANEL && e->first_panel) return e->first_panel;
+  return level.kind == LEVEL_OUTER && level.axis == 0 && e->part ? e->part_begin : tile_number(e, 0);
+}
+
 // Level by level: the item's levels have their position already, the others are loops here.
 static void emit_levels(TileEmit *e, int level) {
   Level here = e->levels[level];
@@ -140,10 +179,10 @@ static void emit_levels(TileEmit *e, int level) {
   bool inside = level >= e->job->shares.item_levels;
   IrbLoop loop = {0};
   LLVMValueRef end = level_count(e, here);
-  LLVMValueRef begin = here.kind == LEVEL_PANEL && e->first_panel ? e->first_panel : tile_number(e, 0);
-  if (inside) loop = irb_loop_begin(&e->irb, begin, end, "level");
+  if (inside) loop = irb_loop_begin(&e->irb, level_begin(e, here), end, "level");
   LLVMValueRef at = inside ? loop.variable : e->position[level];
   if (here.kind == LEVEL_CHUNK) e->chunk = at;
+  if (here.kind == LEVEL_PART) set_part(e, at);
   if (here.kind == LEVEL_OUTER) e->outer[here.axis] = at;
   if (here.kind == LEVEL_STRIP) e->first_panel = tile_times(e, at, e->job->blocking.panels);
   if (here.kind == LEVEL_ROWS) set_rows(e, at);
@@ -194,6 +233,7 @@ LLVMValueRef tile_emit(LLVMModuleRef module, const char *name, const TileJob *jo
   e.base_a = argument(&e, job->slot_a);
   e.base_b = argument(&e, job->slot_b);
   if (!job->store) e.base_c = argument(&e, job->slot_c);
+  for (int k = 0; k < job->n_sums; k++) e.base_sum[k] = argument(&e, job->slot_sum[k]);
   if (tile_is_blocked(&e)) e.local = working_memory(&e);
   if (job->contract->chunk > 0)
     e.scratch = argument(&e, job->slot_scratch);

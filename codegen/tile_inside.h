@@ -3,11 +3,12 @@
 #include "irb.h"
 #include "tile.h"
 
-enum { TILE_MOST_ACCUMULATORS = 32, TILE_MOST_LEVELS = 2 * CONTRACT_MAX_AXES + 5 };
+enum { TILE_MOST_ACCUMULATORS = 32, TILE_MOST_LEVELS = 2 * CONTRACT_MAX_AXES + 6 };
 
 // The loops around a tile.
 typedef enum LevelKind {
   LEVEL_CHUNK,  // of the reduction, each summed apart
+  LEVEL_PART,   // of the slowest axis: what an item visits whose points are visited in order (Contract.tally)
   LEVEL_OUTER,  // an outer axis
   LEVEL_STRIP,  // so many panels
   LEVEL_PANEL,
@@ -25,13 +26,14 @@ typedef struct TileEmit {
   const TileJob *job;
   const Phase *phase;
   Irb irb;
-  LLVMValueRef function, rt, base_a, base_b, base_c, scratch, local;
+  LLVMValueRef function, rt, base_a, base_b, base_c, base_sum[TILE_SUMS_MOST], scratch, local;
   LLVMTypeRef vector;
   Level levels[TILE_MOST_LEVELS];           // outermost first, TILES last
   LLVMValueRef position[TILE_MOST_LEVELS];  // of the levels of the work item
   // where the loops stand
   LLVMValueRef chunk, outer[CONTRACT_MAX_AXES], panel, panel_start, first_row, end_row;
-  int vectors, live;  // of the panel being emitted: vectors, and lanes inside the last one
+  LLVMValueRef part, part_begin, part_end;  // with Contract.tally: its number, its values of the slowest axis
+  int vectors, live;                        // of the panel being emitted: vectors, and lanes inside the last one
   // of a blocked reduction
   LLVMValueRef first_panel;               // of the strip
   LLVMValueRef block[CONTRACT_MAX_AXES];  // where the block begins

@@ -18,17 +18,59 @@ static void set_indices(const TileEmit *e, const Axis *axis, LLVMValueRef positi
   }
 }
 
-static void store_row(const TileEmit *e, LLVMValueRef row, const LLVMValueRef *acc) {
+// The node's output indices of a row; the last one: of the panel's vector.
+static void row_indices(const TileEmit *e, LLVMValueRef row, int vector, LLVMValueRef *index) {
   const IndexDef *def = e->job->contract->root->index;
-  LLVMValueRef index[IR_MAX_INDICES];
   for (int k = 0; k < def->n_out; k++) index[k] = tile_number(e, e->phase->first[k]);
   for (int k = 0; k < e->phase->n_outer; k++) set_indices(e, &e->phase->outer[k], e->outer[k], index);
   set_indices(e, &e->phase->row, row, index);
+  index[def->n_out - 1] = tile_plus(e, e->panel_start, tile_number(e, (int64_t)vector * e->job->tile.lanes));
+}
+
+static void store_row(const TileEmit *e, LLVMValueRef row, const LLVMValueRef *acc) {
+  LLVMValueRef index[IR_MAX_INDICES];
   for (int j = 0; j < e->vectors; j++) {
-    index[def->n_out - 1] = tile_plus(e, e->panel_start, tile_number(e, (int64_t)j * e->job->tile.lanes));
+    row_indices(e, row, j, index);
     e->job->store(e->job->state, e->irb.b, index, acc[j], e->job->tile.lanes, tile_live(e, j));
   }
 }
+
+// ---- sums over the points -------------------------------------------------------------------------------------------
+
+// Is the tile at `row` the first of its part and panel?
+static LLVMValueRef is_first_tile(const TileEmit *e, LLVMValueRef row) {
+  LLVMValueRef begin = e->phase->n_outer > 0 ? tile_number(e, 0) : e->part_begin;
+  LLVMValueRef first = LLVMBuildICmp(e->irb.b, LLVMIntEQ, row, begin, "");
+  for (int k = 0; k < e->phase->n_outer; k++) {
+    begin = k == 0 ? e->part_begin : tile_number(e, 0);
+    first = LLVMBuildAnd(e->irb.b, first, LLVMBuildICmp(e->irb.b, LLVMIntEQ, e->outer[k], begin, ""), "");
+  }
+  return first;
+}
+
+static LLVMValueRef sum_address(const TileEmit *e, int sum, int vector) {
+  LLVMValueRef at = tile_times(e, e->part, e->phase->lane.extent.scale);
+  at = tile_plus(e, at, tile_plus(e, e->panel_start, tile_number(e, (int64_t)vector * e->job->tile.lanes)));
+  return tile_element(e, e->base_sum[sum], at);
+}
+
+// A vector of all rows, top to bottom, with the sums in registers.
+static void store_and_sum(const TileEmit *e, int rows, LLVMValueRef row, int vector, const LLVMValueRef *acc) {
+  const TileJob *job = e->job;
+  int live = tile_live(e, vector);
+  LLVMValueRef sum[TILE_SUMS_MOST], index[IR_MAX_INDICES], first = is_first_tile(e, row);
+  for (int k = 0; k < job->n_sums; k++) {
+    LLVMValueRef held = tile_load(e, sum_address(e, k, vector), live);
+    sum[k] = LLVMBuildSelect(e->irb.b, first, LLVMConstNull(e->vector), held, "");
+  }
+  for (int i = 0; i < rows; i++) {
+    row_indices(e, tile_plus(e, row, tile_number(e, i)), vector, index);
+    job->store_sums(job->state, e->irb.b, index, acc[i * e->vectors + vector], job->tile.lanes, live, sum);
+  }
+  for (int k = 0; k < job->n_sums; k++) tile_store(e, sum[k], sum_address(e, k, vector), live);
+}
+
+// ---- where a tile's sums go -----------------------------------------------------------------------------------------
 
 static void store_chunk_row(const TileEmit *e, LLVMValueRef row, const LLVMValueRef *acc) {
   int64_t elements = shape_count(&e->job->contract->root->shape, NULL);
@@ -49,6 +91,10 @@ static void store_plain_row(const TileEmit *e, LLVMValueRef row, const LLVMValue
 }
 
 static void store_rows(const TileEmit *e, int rows, LLVMValueRef row, const LLVMValueRef *acc) {
+  if (e->job->n_sums > 0) {
+    for (int j = 0; j < e->vectors; j++) store_and_sum(e, rows, row, j, acc);
+    return;
+  }
   for (int i = 0; i < rows; i++) {
     LLVMValueRef at = tile_plus(e, row, tile_number(e, i));
     if (e->job->contract->chunk > 0)

@@ -2,6 +2,7 @@
 #include "tiled.h"
 
 #include "follow.h"
+#include "product.h"
 #include "tile.h"
 
 int tiled_list(Arena *arena, const Sweep *sweep, const Target *target, Tiled **tiled) {
@@ -10,6 +11,11 @@ int tiled_list(Arena *arena, const Sweep *sweep, const Target *target, Tiled **t
   Contract contract;
   if (kernel->kind != KERNEL_CONTRACT || !reduces) return 0;
   if (!contract_analyse(arena, sweep->plan->graph, kernel->root, sweep->chunk, &contract)) return 0;
+  SweepSum sums[SWEEP_SUMS_MOST];
+  if (sweep->kind == SWEEP_REDUCE && sweep_sums(sweep->plan, kernel, sums) > 0) {
+    dlc_assert(contract.n_phases == 1 && product_in_order(sweep->plan->graph, contract.root));
+    contract.tally = sums[0].node->index->order.chunk;
+  }
   *tiled = arena_array(arena, (size_t)contract.n_phases, sizeof **tiled);
   for (int k = 0; k < contract.n_phases; k++) {
     const Phase *phase = &contract.phases[k];
@@ -35,8 +41,12 @@ void tiled_emit(Arena *arena, LLVMModuleRef module, const char *symbol, const Ti
                  .slot_a = lower_input_slot(kernel, root->in[tiled->contract.a]),
                  .slot_b = lower_input_slot(kernel, root->in[tiled->contract.b]),
                  .store = follow_store,
+                 .store_sums = follow_store_sums,
                  .begin = follow_begin,
                  .state = follow_new(arena, tiled->sweep, module)};
+  SweepSum sums[SWEEP_SUMS_MOST];
+  if (tiled->contract.tally > 0) job.n_sums = sweep_sums(tiled->sweep->plan, kernel, sums);
+  for (int k = 0; k < job.n_sums; k++) job.slot_sum[k] = sums[k].slot;
   if (tiled->contract.chunk > 0) job.slot_scratch = lower_scratch_slot(kernel);
   tile_emit(module, symbol, &job);
 }
@@ -70,6 +80,10 @@ void tiled_key(Arena *arena, const Tiled *t, Text *out) {
   text_add(out, "lane ");
   print_axis_key(&p->lane, out);
   for (int k = 0; k < p->n_red; k++) print_axis_key(&p->red[k], out);
+  SweepSum sums[SWEEP_SUMS_MOST];
+  int n_sums = t->contract.tally > 0 ? sweep_sums(t->sweep->plan, kernel, sums) : 0;
+  if (n_sums > 0) text_printf(out, "parts of %lld ", (long long)t->shares.part);
+  for (int k = 0; k < n_sums; k++) text_printf(out, "sum %d ", sums[k].slot);
   if (kernel->scratch_bytes > 0) text_printf(out, "scratch %d ", lower_scratch_slot(kernel));
   int vars[IR_MAX_INDICES];
   if (t->contract.chunk == 0)

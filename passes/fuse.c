@@ -14,6 +14,7 @@
 // deep, its dependencies' keys): the scale and shift of a batch norm, computed from parameters, come after the
 // convolution in the graph and before it in the plan.
 #include "fuse.h"
+#include "product.h"
 
 #include <math.h>
 
@@ -241,14 +242,14 @@ static bool has_points_of(const Node *sum, const Shape *shape) {
   return true;
 }
 
-// A group without root over the points, a convolution in transformed tiles, or another sum over the same points.
+// A group without root over the points, a product-sum that visits them in order, or another sum over the same points.
 static bool goes_over_points(const Fuse *f, const Group *group, const Node *sum) {
   const Node *root = group->root == NODE_NONE ? NULL : graph_node(f->g, group->root);
   if (!root && sum->index->extent[0].scale < LEAST_CHANNELS) return false;
-  if (!root || (f->nodes[group->root].contract && root->index->order.winograd && root->index->order.chunk == 0))
+  bool contract = root && f->nodes[group->root].contract;
+  if (!root || (contract && product_in_order(f->g, root)))
     return has_points_of(sum, &graph_node(f->g, group->space)->shape);
-  if (group->carrier >= 0 || f->nodes[group->root].contract || root->op != OP_index || !kernel_may_carry(root))
-    return false;
+  if (group->carrier >= 0 || contract || root->op != OP_index || !kernel_may_carry(root)) return false;
   const IndexDef *a = root->index, *b = sum->index;
   bool same = a->n_red == b->n_red && a->order.chunk == b->order.chunk;
   for (int k = 0; same && k < 1 + a->n_red; k++) same = dim_equal(a->extent[k], b->extent[k]);

@@ -53,7 +53,8 @@ typedef enum KernelKind {
 // - Sums: a kernel may carry sums [c | n, i, j] whose points [n, i, j, c] are its own: it adds up their chunks on its
 // way,
 //   in their order, into the scratch of the sums' kernels, which combine them. It then goes over its points chunk by
-//   chunk, and asks for what the sums' bodies read as it does for its own nodes, at the points or elsewhere.
+//   chunk, and asks for what the sums' bodies read as it does for its own nodes, at the points or elsewhere. A carrier
+//   is a kernel without root, another such sum, or a product-sum that visits its points in order (product.h).
 // - Inputs and outputs never overlap in memory, nor does the scratch; but an output may have the very place of an input
 // that
 //   every point reads its own element of (Plan.in_place).

@@ -5,7 +5,8 @@
 enum {
   PACK_MIN_REUSE = 8,           // multiply-adds per element of b that make a transposed copy worth its price
   TURN_MIN_ELEMENTS = 1 << 18,  // of b, from which on a transposed copy would go through memory
-  TURN_MIN_REDUCED = 64
+  TURN_MIN_REDUCED = 64,
+  IN_ORDER_MIN_ROW = 8  // points along the last but one index: shorter rows of tiles would be wasteful
 };
 
 static Product unfit(const char *why) { return (Product){.needs = PRODUCT_UNFIT, .why = why}; }
@@ -197,3 +198,18 @@ Product product_analyse(const Graph *g, const Node *node) {
 }
 
 bool product_fits(const Graph *g, const Node *node) { return product_analyse(g, node).needs == 0; }
+
+bool product_in_order(const Graph *g, const Node *node) {
+  const IndexDef *def = node->index;
+  if (def->order.chunk > 0 || def->n_out < 2) return false;
+  if (def->order.winograd) return true;
+  Product p = product_analyse(g, node);
+  Dim row = def->extent[def->n_out - 2];
+  if (p.needs || p.turned || (dim_is_const(row) && row.scale < IN_ORDER_MIN_ROW)) return false;
+  for (int k = 0; k + 1 < def->n_out; k++)
+    if (moves_with(&def->reads[p.b], k)) return false;
+  for (int k = 0; k < 2; k++)
+    for (int d = 0; d < def->reads[k].rank; d++)
+      if (def->reads[k].at[d].kind != DIV_NONE) return false;
+  return true;
+}

@@ -45,6 +45,9 @@ typedef struct Product {
 // Any node may be asked.
 Product product_analyse(const Graph *g, const Node *node);
 bool product_fits(const Graph *g, const Node *node);
+// Are the points of the result, but for its last index, visited in their order, so that the kernel can add up sums over
+// them on its way (plan.h, Kernel)? Of a node that fits the micro-kernel.
+bool product_in_order(const Graph *g, const Node *node);
 
 // How far dimension d of the read reaches outside an operand of extent `dim`: elements before 0 and behind the end,
 // both 0 where it stays inside. False where that depends on a symbol or the read is rounded down.

@@ -1,6 +1,6 @@
-// Product-sums whose reduction is cut into blocks: packed panels, streamed and turned matrices, columns. Bit for bit
-// against the loop emitter, with every buffer between guard pages; on other instruction sets, at other batches than the
-// plan's, cut into other pieces.
+// Product-sums whose reduction is cut into blocks: packed panels, streamed and turned matrices, columns; and those that
+// add up sums over their points on their way. Bit for bit against the loop emitter, with every buffer between guard
+// pages; on other instruction sets, at other batches than the plan's, cut into other pieces.
 #include "plan_fixture.h"
 #include "random.h"
 #include "run_step.h"
@@ -38,15 +38,44 @@ static const Case cases[] = {
      "%2 = index sum [r:3, c:68, o:180 | n:N, i:11, j:9] { mul(%0[n, i + r, j, c], %1[n, i, j, o]) } : f32[3,68,180] "
      "return result \"y\" = %2"},
 };
-enum { N_CASES = sizeof cases / sizeof *cases };
+
+// Absolute results, and the sums of its points and their squares: what batch norm asks of a convolution.
+#define SUMMED(points, shape, index, c) \
+  "%3 = abs %2 : f32" shape " %4 = mul %3, %3 : f32" shape " %5 = index sum [c:" #c " | " points "] { %3[" index \
+  ", c] } : f32[" #c "] %6 = index sum [c:" #c " | " points "] { %4[" index ", c] } : f32[" #c \
+  "] " \
+  "return result \"y\" = %3 return result \"s\" = %5 return result \"q\" = %6"
+
+static const Case summing[] = {
+    {"3x3, rows of 11", 21,
+     "%0 = input \"x\" : f32[N,11,13,6] %1 = input \"w\" : f32[3,3,6,20] %2 = index sum [n:N, i:9, j:11, o:20 | r:3, "
+     "s:3, c:6] { mul(%0[n, i + r, j + s, c], %1[r, s, c, o]) } : f32[N,9,11,20] " SUMMED(
+         "n:N, i:9, j:11", "[N,9,11,20]", "n, i, j", 20)},
+    {"1x1, all points in a row", 13,
+     "%0 = input \"x\" : f32[N,12,12,24] %1 = input \"w\" : f32[24,40] %2 = index sum [n:N, i:12, j:12, o:40 | c:24] { "
+     "mul(%0[n, i, j, c], %1[c, o]) } : f32[N,12,12,40] " SUMMED("n:N, i:12, j:12", "[N,12,12,40]", "n, i, j", 40)},
+    {"1x1, in blocks", 20,
+     "%0 = input \"x\" : f32[N,8,8,700] %1 = input \"w\" : f32[700,300] %2 = index sum [n:N, i:8, j:8, o:300 | c:700] { "
+     "mul(%0[n, i, j, c], %1[c, o]) } : f32[N,8,8,300] " SUMMED("n:N, i:8, j:8", "[N,8,8,300]", "n, i, j", 300)},
+    {"3x3 by steps of 2, in blocks", 17,
+     "%0 = input \"x\" : f32[N,17,17,128] %1 = input \"w\" : f32[3,3,128,140] %2 = index sum [n:N, i:8, j:8, o:140 | "
+     "r:3, s:3, c:128] { mul(%0[n, 2*i + r, 2*j + s, c], %1[r, s, c, o]) } : f32[N,8,8,140] " SUMMED(
+         "n:N, i:8, j:8", "[N,8,8,140]", "n, i, j", 140)},
+    {"a dense layer", 1100,
+     "%0 = input \"x\" : f32[N,30] %1 = input \"w\" : f32[30,37] %2 = index sum [n:N, o:37 | c:30] { mul(%0[n, c], %1[c, "
+     "o]) } : f32[N,37] " SUMMED("n:N", "[N,37]", "n", 37)},
+};
+enum { N_CASES = sizeof cases / sizeof *cases, N_SUMMING = sizeof summing / sizeof *summing };
 
 typedef struct Variant {
   int capacity;  // of the batch; 0: the case's
   CodegenOptions how;
   int parts;
+  bool no_fuse;
 } Variant;
 
 typedef struct Run {
+  int carried;  // sums that product-sums add up on their way
   Compiled *compiled;
   StepRun step;
 } Run;
@@ -54,9 +83,12 @@ typedef struct Run {
 static Run run_of(Fixture *f, const Case *c, const Variant *v) {
   const char *text = arena_printf(f->arena, "graph g (N) { %s }", c->text);
   const Graph *g = fixture_prepare(f, fixture_parse(f, text));
-  static const PlanOptions options;
+  const PlanOptions options = {.no_fuse = v->no_fuse};
   Plan *plan = fixture_plan(f, g, v->capacity ? v->capacity : c->batch, &options);
-  Run r = {.compiled = codegen_jit(f->arena, f->sink, plan, &v->how)};
+  int carried = 0;
+  for (int k = 0; k < plan->n_kernels; k++)
+    if (plan->kernels[k].kind == KERNEL_CONTRACT) carried += plan->kernels[k].n_sums;
+  Run r = {.carried = carried, .compiled = codegen_jit(f->arena, f->sink, plan, &v->how)};
   if (!r.compiled) fail_msg("%s", fixture_errors(f));
   const int64_t symbols[DLC_MAX_SYMBOLS] = {c->batch, 1, 1, 1};
   r.step = step_run_new(codegen_step(r.compiled), symbols, 0, 0);
@@ -104,8 +136,25 @@ static void blocks_change_no_bit(void **state) {
   }
 }
 
+static void sums_on_the_way_change_no_bit(void **state) {
+  Fixture *f = *state;
+  Variant apart = loops;
+  apart.no_fuse = true;
+  for (int k = 0; k < N_SUMMING; k++) {
+    Run want = run_of(f, &summing[k], &apart);
+    for (int v = 0; v < (int)(sizeof variants / sizeof *variants); v++) {
+      Run got = run_of(f, &summing[k], &variants[v]);
+      if (got.carried != 2) fail_msg("%s, variant %d: carries %d sums", summing[k].name, v, got.carried);
+      expect_equal(&summing[k], &want, &got, v);
+      run_free(&got);
+    }
+    run_free(&want);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(blocks_change_no_bit, fixture_setup, fixture_teardown)};
+      cmocka_unit_test_setup_teardown(blocks_change_no_bit, fixture_setup, fixture_teardown),
+      cmocka_unit_test_setup_teardown(sums_on_the_way_change_no_bit, fixture_setup, fixture_teardown)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
