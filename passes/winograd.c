@@ -8,9 +8,14 @@
 #include "passes.h"
 #include "product.h"
 
+// Fewer channels leave the transforms more work than the products. tests/bench/winograd.py measures it, in builds with
+// less.
+#ifndef WINOGRAD_MIN_CHANNELS
+#define WINOGRAD_MIN_CHANNELS 8
+#endif
 enum {
-  MIN_CHANNELS = 16,  // fewer leave the transforms more work than the products
-  MIN_SIDE = 3        // of the result: below, most of a tile sticks out
+  MIN_PRODUCTS = 16 * WINOGRAD_MIN_CHANNELS,  // of a point of a window: channels * outputs
+  MIN_SIDE = 3                                // of the result: below, most of a tile sticks out
 };
 
 // ---- the form -------------------------------------------------------------------------------------------------------
@@ -125,7 +130,8 @@ static int64_t tiles_of(const Winograd *w) {
 // ---- the choice -----------------------------------------------------------------------------------------------------
 
 bool winograd_pays(const Winograd *w) {
-  if (w->channels < MIN_CHANNELS || w->outputs < MIN_CHANNELS) return false;
+  if (w->channels < WINOGRAD_MIN_CHANNELS || w->outputs < WINOGRAD_MIN_CHANNELS) return false;
+  if (w->channels * w->outputs < MIN_PRODUCTS) return false;
   if (w->height < MIN_SIDE || w->width < MIN_SIDE) return false;
   int64_t direct = w->height * w->width * w->filter * w->filter;
   return 4 * tiles_of(w) * WINOGRAD_POINTS <= 3 * direct;
