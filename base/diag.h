@@ -42,7 +42,7 @@ typedef struct Diag {
 } Diag;
 
 typedef struct Source {
-  const char *path;  // as the user gave it; "std.dl" for the standard library
+  const char *path;  // as the user gave it; "std" for the standard library
   const char *text;  // NUL-terminated
   size_t length;
 } Source;

@@ -1,5 +1,14 @@
-# Writes a text file as a C array: NAME[] (NUL-terminated) and NAME_length.
-file(READ ${INPUT} hex HEX)
+# Writes text files, one after the other in the order of INPUTS (separated by commas) and with a blank line between them, as
+# a C array: NAME[] (NUL-terminated) and NAME_length.
+string(REPLACE "," ";" inputs "${INPUTS}")
+set(hex "")
+foreach(input IN LISTS inputs)
+  file(READ ${input} one HEX)
+  if(hex)
+    string(APPEND hex "0a")
+  endif()
+  string(APPEND hex "${one}")
+endforeach()
 string(LENGTH "${hex}" digits)
 math(EXPR length "${digits} / 2")
 string(REGEX REPLACE "(..)" "0x\\1," bytes "${hex}")

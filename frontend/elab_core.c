@@ -1,6 +1,6 @@
 // The primitives that the standard library stands on: what the language cannot say itself. Reached as core.name(...),
-// from std.dl only, with positional arguments; std.dl checks what users may get wrong first where it can word it
-// better.
+// from the library (std/*.dl) only, with positional arguments; the library checks what users may get wrong first where
+// it can word it better.
 #include "elab_inside.h"
 
 #include "checked.h"
@@ -315,7 +315,7 @@ static Value core_concat(const Core *c) {
   return elab_tensor(c->e, build_concat(&c->e->builder, axis, in, list.n), &list.items[0]);
 }
 
-// core.slice(x, axis, start, count): in range, as std.dl has checked.
+// core.slice(x, axis, start, count): in range, as the library has checked.
 static Value core_slice(const Core *c) {
   int axis;
   if (!is_tensor(c, 0) || !one_axis(c, 1, &axis)) return value_poison();

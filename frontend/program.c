@@ -266,7 +266,7 @@ static void check_settings(Program *p) {
 // ---- opening --------------------------------------------------------------------------------------------------------
 
 static Globals *library_globals(Arena *arena, DiagSink *sink) {
-  uint32_t file = diag_add_source(sink, "std.dl", std_text, std_text_length);
+  uint32_t file = diag_add_source(sink, "std", std_text, std_text_length);
   Globals *library = globals_new(arena, NULL, file);
   size_t errors = sink->n_errors;
   globals_add(library, sink, ast_parse(arena, sink, file));
@@ -401,7 +401,7 @@ const DataSpec *program_data_named(Program *p, const char *name) {
 
 static Ast *std_ast(Arena *arena) {
   DiagSink *sink = diag_sink_new(arena);
-  return ast_parse(arena, sink, diag_add_source(sink, "std.dl", std_text, std_text_length));
+  return ast_parse(arena, sink, diag_add_source(sink, "std", std_text, std_text_length));
 }
 
 const char *const *program_std_names(Arena *arena, int *count) {

@@ -15,7 +15,7 @@ import blocks
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 LANGUAGE, ERRORS = (os.path.join(ROOT, 'docs', name) for name in ('language.md', 'errors.md'))
 NOT_SHOWN = {'E0631'}  # needs a process that may not run code that it wrote
-HELPERS = re.compile(r'window_|order_|loss_shapes')  # of std.dl, for its own use
+HELPERS = re.compile(r'window_|order_|loss_shapes')  # of the library, for its own use
 
 
 def text_of(*parts):
@@ -42,7 +42,7 @@ def words_of(name, *path):
 def signatures(dlc):
     """name -> signature of every function of the standard library, as it is written there."""
     text = subprocess.run([dlc, 'show', 'std'], capture_output=True, text=True, check=True).stdout
-    found = matches(r'^fn (\w+)(\((?:[^(){}]|\([^()]*\))*\)) *\{', text, 'functions of std.dl')
+    found = matches(r'^fn (\w+)(\((?:[^(){}]|\([^()]*\))*\)) *\{', text, 'functions of the library')
     return {name: ' '.join((name + parameters).split()) for name, parameters in found}
 
 
