@@ -9,6 +9,8 @@
 
 struct Compiled {
   LLVMOrcLLJITRef jit;
+  Arena *arena;
+  const char *why;  // the first thing that went wrong inside of LLVM's linker, NULL
   DlcStep step;
   int64_t code_bytes;
   int n_codes;
@@ -17,23 +19,33 @@ struct Compiled {
 
 // ---- linking ------------------------------------------------------------------------------------------------------
 
-static bool report(DiagSink *sink, LLVMErrorRef error, const char *what) {
+static bool report(DiagSink *sink, const Compiled *c, LLVMErrorRef error, const char *what) {
   if (!error) return true;
   char *message = LLVMGetErrorMessage(error);
   Diag *diag = diag_error(sink, DIAG_E0631, SPAN_NONE, "%s", what);
-  diag_line(sink, diag, DIAG_NOTE, "LLVM: %s", message);
+  diag_line(sink, diag, DIAG_NOTE, "LLVM: %s", c->why ? c->why : message);
   LLVMDisposeErrorMessage(message);
   return false;
 }
 
+// LLVM's linker says why to a reporter, which prints by default, and to its caller only that it failed.
+static void keep_reason(void *context, LLVMErrorRef error) {
+  Compiled *c = context;
+  char *message = LLVMGetErrorMessage(error);  // takes the error
+  if (!c->why) c->why = arena_strdup(c->arena, message);
+  LLVMDisposeErrorMessage(message);
+}
+
 // With the process' symbols: fmaf, floorf.
 static bool start_jit(DiagSink *sink, Compiled *c, const CodegenOptions *options) {
-  if (!report(sink, LLVMOrcCreateLLJIT(&c->jit, NULL), "machine code cannot be linked in this process")) return false;
+  if (!report(sink, c, LLVMOrcCreateLLJIT(&c->jit, NULL), "machine code cannot be linked in this process"))
+    return false;
+  LLVMOrcExecutionSessionSetErrorReporter(LLVMOrcLLJITGetExecutionSession(c->jit), keep_reason, c);
   if (options->symbols) symbols_show_debugger(c->jit);
   LLVMOrcDefinitionGeneratorRef generator;
   char prefix = LLVMOrcLLJITGetGlobalPrefix(c->jit);
   LLVMErrorRef error = LLVMOrcCreateDynamicLibrarySearchGeneratorForProcess(&generator, prefix, NULL, NULL);
-  if (!report(sink, error, "the process' own functions cannot be found")) return false;
+  if (!report(sink, c, error, "the process' own functions cannot be found")) return false;
   LLVMOrcJITDylibAddGenerator(LLVMOrcLLJITGetMainJITDylib(c->jit), generator);  // owns it now
   return true;
 }
@@ -49,7 +61,7 @@ static bool add_objects(DiagSink *sink, Compiled *c, Objects *objects) {
     c->code_bytes += (int64_t)LLVMGetBufferSize(object);
     LLVMOrcJITDylibRef library = LLVMOrcLLJITGetMainJITDylib(c->jit);
     LLVMErrorRef error = LLVMOrcLLJITAddObjectFile(c->jit, library, object);  // takes the object
-    ok = report(sink, error, "machine code cannot be added to the process");
+    ok = report(sink, c, error, "machine code cannot be added to the process");
   }
   return ok;
 }
@@ -60,7 +72,9 @@ static bool find_functions(Arena *arena, DiagSink *sink, Compiled *c, const Laun
   for (size_t k = 0; k < p->n_codes; k++) {
     LLVMOrcExecutorAddress address = 0;
     const char *name = objects_symbol(arena, options, &p->codes[k]);
-    if (!report(sink, LLVMOrcLLJITLookup(c->jit, &address, name), "machine code cannot be linked")) return false;
+    if (!report(sink, c, LLVMOrcLLJITLookup(c->jit, &address, name),
+                "this process cannot load machine code that it wrote"))
+      return false;
     functions[k] = (DlcKernelFn)(uintptr_t)address;
     if (symbols) symbols_place(symbols, name, address);
   }
@@ -96,6 +110,7 @@ Compiled *codegen_jit(Arena *arena, DiagSink *sink, const Plan *plan, const Code
   Objects objects = objects_make(arena, all, options);
   double compiled = now();
   Compiled *c = arena_alloc(arena, sizeof *c);
+  c->arena = arena;
   c->step = launches_step(arena, all);
   c->n_codes = (int)all->n_codes;
   bool ok = link_all(arena, sink, c, all, &objects, options);

@@ -2,6 +2,8 @@
 # Parameters: dlc_dir (where dlc is), tools_dir (FileCheck, not, count), work_dir (where %t files go).
 import os
 import shutil
+import subprocess
+import sys
 
 import lit.formats
 
@@ -37,6 +39,11 @@ try:
     config.available_features.add("terminal")
 except OSError:
     pass
+
+# A kernel (Linux 6.3) that can forbid a process to run code that it wrote, as some machines do (Inputs/no_new_code.py).
+no_new_code = os.path.join(here, "golden", "driver", "Inputs", "no_new_code.py")
+if subprocess.run([sys.executable, no_new_code, "true"], check=False).returncode == 0:
+    config.available_features.add("no-new-code")
 
 # Graphviz, which only the commands that draw through it need.
 if shutil.which("dot"):

@@ -112,6 +112,18 @@ def check_language(dlc):
             yield f'{LANGUAGE}: the optimizer `{call}` is missing, or differs'
 
 
+def check_goldens():
+    """Each code is said by some golden test."""
+    said = set()
+    for folder, _, names in os.walk(os.path.join(ROOT, 'tests', 'golden')):
+        if os.path.basename(folder) != 'Inputs':
+            for name in names:
+                said.update(re.findall(r'(?:error|warning)\[(E\d{4})\]', text_of(folder, name)))
+    for code, title in codes():
+        if code not in said:
+            yield f'no golden test in tests/golden has {code}: {title}'
+
+
 def check_sections(all_blocks):
     """Each code has its section, under diag.def's title, with what shows it and, for programs, a right one."""
     headings = re.findall(r'^## (E\d{4}): (.*)$', text_of(ERRORS), re.M)
@@ -154,7 +166,7 @@ def main(dlc, paths):
         wrong += check_links(path)
         wrong += check_kinds(found) if path in (LANGUAGE, ERRORS) else []
         wrong += check_language(dlc) if path == LANGUAGE else []
-        wrong += check_sections(found) if path == ERRORS else []
+        wrong += [*check_sections(found), *check_goldens()] if path == ERRORS else []
     wrong = runner.wrong + wrong
     for message in wrong:
         print(message)
