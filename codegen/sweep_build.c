@@ -312,7 +312,7 @@ static void scatter(Build *b) {
   const Expr *at[IR_MAX_RANK];
   at[0] = expr_data(&b->nest->pool, lower_value(&b->lower, root->in[0], b->index, VALUE_NONE));
   for (int d = 1; d < root->shape.rank; d++) at[d] = b->index[n + d - 1];
-  ValueId inside = nest_inside(b->nest, at[0], size_const(root->rows));
+  ValueId inside = nest_inside(b->nest, at[0], size_of(root->shape.dim[0]));
   if (inside != VALUE_NONE) nest_open_if(b->nest, inside);
   ValueId value = lower_value(&b->lower, root->in[1], b->index, VALUE_NONE);
   nest_store(b->nest, lower_output_slot(b->sweep->kernel, b->sweep->kernel->root),

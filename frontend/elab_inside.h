@@ -74,7 +74,7 @@ void run_memory(Elab *e, Scope *scope, const Stmt *stmt);  // memory name: type 
 Value elab_call_expr(Elab *e, Scope *scope, const Expr *expr, const Value *piped, Span piped_span);
 Value elab_layer_expr(Elab *e, Scope *scope, const Expr *expr);
 Value call_run(Elab *e, const Call *call);
-void elab_report_unknown_function(DiagSink *sink, Globals *globals, const Name *name);  // E0101, or E0006
+void elab_report_unknown_function(DiagSink *sink, Globals *globals, const Name *name);  // E0101
 bool frame_take(Elab *e, const char *name, Span span);  // false after reporting that it is taken
 // The path of a call of `name` in the current frame: numbered, or with its own name. NULL after reporting.
 const char *frame_child(Elab *e, const char *name, const Name *as);

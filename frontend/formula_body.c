@@ -5,9 +5,7 @@
 
 #include <string.h>
 
-static Value scalar_value(Sheet *sheet, const Visible *visible, const Expr *expr);
-
-static Sheet sheet_new(Formula *f) { return (Sheet){.f = f, .graph = graph_new(f->e->arena, "formula")}; }
+Sheet formula_sheet(Formula *f) { return (Sheet){.f = f, .graph = graph_new(f->e->arena, "formula")}; }
 
 static Value slot_value(Sheet *sheet, DType type, Slot slot) {
   Arena *arena = sheet->f->e->arena;
@@ -70,27 +68,31 @@ static void leave(Sheet *sheet, Graph *outside) { sheet->f->e->builder.graph = o
 
 // ---- operators ----------------------------------------------------------------------------------------------------
 
-static Value binary_value(Sheet *sheet, const Visible *visible, const Expr *expr) {
+Value formula_binary(Sheet *sheet, AstOp op, Value a, Value b, Span span) {
   Elab *e = sheet->f->e;
-  if (expr->op == AST_RANGE || expr->op == AST_MATMUL) {
-    formula_error(sheet->f, DIAG_E0135, expr->op_span, "'%s' does not work on single elements", ast_op_name(expr->op));
-    return value_poison();
-  }
-  Value a = scalar_value(sheet, visible, expr->a), b = scalar_value(sheet, visible, expr->b);
-  if (value_is_poison(a) || value_is_poison(b)) return poison(sheet);
   bool scalars = a.kind == VALUE_TENSOR || b.kind == VALUE_TENSOR;
-  if (!scalars) return from_outside(sheet, elab_binary(e, expr->op, a, b, expr->span), expr->span);
-  bool floats = expr->op == AST_DIV || is_float(sheet, a) || is_float(sheet, b);
+  if (!scalars) return from_outside(sheet, elab_binary(e, op, a, b, span), span);
+  bool floats = op == AST_DIV || is_float(sheet, a) || is_float(sheet, b);
   a = counted(sheet, a, floats);
   b = counted(sheet, b, floats);
   Graph *outside = enter(sheet);
-  Value v = elab_binary(e, expr->op, a, b, expr->span);
+  Value v = elab_binary(e, op, a, b, span);
   leave(sheet, outside);
   return value_is_poison(v) ? poison(sheet) : v;
 }
 
+static Value binary_value(Sheet *sheet, const Visible *visible, const Expr *expr) {
+  if (expr->op == AST_RANGE || expr->op == AST_MATMUL) {
+    formula_error(sheet->f, DIAG_E0135, expr->op_span, "'%s' does not work on single elements", ast_op_name(expr->op));
+    return value_poison();
+  }
+  Value a = formula_scalar(sheet, visible, expr->a), b = formula_scalar(sheet, visible, expr->b);
+  if (value_is_poison(a) || value_is_poison(b)) return poison(sheet);
+  return formula_binary(sheet, expr->op, a, b, expr->span);
+}
+
 static Value unary_value(Sheet *sheet, const Visible *visible, const Expr *expr) {
-  Value a = counted(sheet, scalar_value(sheet, visible, expr->a), false);
+  Value a = counted(sheet, formula_scalar(sheet, visible, expr->a), false);
   if (value_is_poison(a)) return a;
   Graph *outside = enter(sheet);
   Value v = elab_unary(sheet->f->e, expr->op, a, expr->span);
@@ -108,7 +110,7 @@ static Expr *with_arguments(Sheet *sheet, const Visible *visible, const Expr *ca
   Arg **end = &copy->args;
   int n = 0;
   for (const Arg *arg = call->args; arg; arg = arg->next) {
-    Value v = scalar_value(sheet, visible, arg->value);
+    Value v = formula_scalar(sheet, visible, arg->value);
     Name *name = arena_alloc(arena, sizeof *name);
     *name = (Name){.text = arena_printf(arena, "#%d", n++), .span = arg->value->span};
     scope_define(scope, name->text, name->span, v)->used = true;
@@ -262,7 +264,7 @@ static Value reduction_value(Sheet *sheet, const Visible *visible, const Expr *e
   return total;
 }
 
-static Value scalar_value(Sheet *sheet, const Visible *visible, const Expr *expr) {
+Value formula_scalar(Sheet *sheet, const Visible *visible, const Expr *expr) {
   Formula *f = sheet->f;
   if (formula_is_plain(visible, expr)) return from_outside(sheet, elab_expr(f->e, f->scope, expr), expr->span);
   switch (expr->kind) {
@@ -305,15 +307,24 @@ static Value as_number(Sheet *sheet, const Expr *expr, const Over *over, Value v
   return type == to ? v : elab_convert(e, v, to, expr->span);
 }
 
+NodeId formula_scalar_node(Sheet *sheet, Value v, Span span) {
+  v = counted(sheet, v, true);
+  if (value_is_poison(v)) return NODE_NONE;
+  Graph *outside = enter(sheet);
+  NodeId node = elab_node(sheet->f->e, v, false, span);
+  leave(sheet, outside);
+  sheet->f->failed |= node == NODE_NONE;
+  return node;
+}
+
 static Part lower_expr(Formula *f, const Visible *visible, const Expr *expr, const Over *over, const Part *out) {
   Part none = {.node = NODE_NONE};
-  Sheet sheet = sheet_new(f);
-  Value v = counted(&sheet, scalar_value(&sheet, visible, expr), true);
-  if (value_is_poison(v)) return none;
+  Sheet sheet = formula_sheet(f);
+  NodeId node = formula_scalar_node(&sheet, formula_scalar(&sheet, visible, expr), expr->span);
+  if (node == NODE_NONE) return none;
+  Value v = {.kind = VALUE_TENSOR, .node = node};
   Graph *outside = enter(&sheet);
-  NodeId node = elab_node(f->e, v, false, expr->span);
-  v = node == NODE_NONE ? value_poison() : (Value){.kind = VALUE_TENSOR, .node = node};
-  if (over && v.kind == VALUE_TENSOR) v = as_number(&sheet, expr, over, v);
+  if (over) v = as_number(&sheet, expr, over, v);
   leave(&sheet, outside);
   f->failed |= value_is_poison(v);
   return v.kind == VALUE_TENSOR ? formula_lower(&sheet, v.node, over, out, expr->span) : none;
@@ -321,10 +332,6 @@ static Part lower_expr(Formula *f, const Visible *visible, const Expr *expr, con
 
 static Part reduce_part(Formula *f, const Visible *visible, const Expr *body, const Over *over) {
   return lower_expr(f, visible, body, over, NULL);
-}
-
-Part formula_part(Formula *f, const Visible *visible, const Expr *expr) {
-  return lower_expr(f, visible, expr, NULL, NULL);
 }
 
 NodeId formula_result(Formula *f, const Visible *visible) {

@@ -46,8 +46,12 @@ typedef struct Element {
   NodeId tensor;
   Read read;
 } Element;
-// What x[...] reads; false after reporting. An i32 tensor among the subscripts becomes a gather of rows.
+// What x[...] reads; false after reporting. A subscript that is no sum of indices makes it a gather.
 bool formula_element(Formula *f, const Visible *visible, const Expr *expr, Value tensor, Element *element);
+
+// ---- formula_lookup.c ---------------------------------------------------------------------------------------------
+// Replaces an element, some of whose subscripts are computed, by a read of what was looked up there. False after reporting.
+bool formula_look_up(Formula *f, const Visible *visible, const Expr *expr, const bool *computed, Element *element);
 
 // ---- formula_body.c -----------------------------------------------------------------------------------------------
 typedef struct Part {  // a tensor over some of the formula's indices
@@ -55,8 +59,6 @@ typedef struct Part {  // a tensor over some of the formula's indices
   int n;
   int index[IR_MAX_INDICES];  // [n], ascending
 } Part;
-// The expression as a tensor over the indices that it uses.
-Part formula_part(Formula *f, const Visible *visible, const Expr *expr);
 // The whole right side as a tensor over all indices of the result; NODE_NONE after reporting.
 NodeId formula_result(Formula *f, const Visible *visible);
 
@@ -74,6 +76,13 @@ typedef struct Sheet {
   Slot *slots;
   size_t n_slots, capacity;
 } Sheet;
+Sheet formula_sheet(Formula *f);
+// The expression's scalar in the sheet, or a compile-time value; poison after reporting.
+Value formula_scalar(Sheet *sheet, const Visible *visible, const Expr *expr);
+// An operator on scalars of the sheet and compile-time values.
+Value formula_binary(Sheet *sheet, AstOp op, Value a, Value b, Span span);
+// The value as a node of the sheet; NODE_NONE after reporting.
+NodeId formula_scalar_node(Sheet *sheet, Value v, Span span);
 
 // ---- formula_node.c -----------------------------------------------------------------------------------------------
 typedef struct Over {  // a reduction over its own indices

@@ -1,4 +1,4 @@
-// Elements of tensors: `x[i * 2 + r - 1, j // 2, c]` as affine reads, `x[id[i], j]` as a read of gathered rows.
+// Elements of tensors: `x[i * 2 + r - 1, j // 2, c]` as affine reads. `x[id[i], j]` is left to formula_lookup.c.
 #include "formula_inside.h"
 
 #include <string.h>
@@ -139,63 +139,11 @@ static Affine affine(Formula *f, const Visible *visible, const Expr *expr, Index
   return result->kind == DIV_NONE ? scale(result, -1) : NOT_AFFINE;
 }
 
-// ---- gathered rows ------------------------------------------------------------------------------------------------
-
-// The tensor with its dimension d in front.
-static NodeId dimension_first(Elab *e, NodeId tensor, int d) {
-  int rank = graph_node(e->builder.graph, tensor)->shape.rank, order[IR_MAX_RANK] = {d};
-  for (int k = 1; k < rank; k++) order[k] = k - (k <= d);
-  return d ? build_transpose(&e->builder, tensor, order) : tensor;
-}
-
-// Do the affine subscripts use an index that the part is over?
-static bool shares_index(const Read *read, int gathered, const Part *part) {
-  for (int d = 0; d < read->rank; d++)
-    for (int k = 0; d != gathered && k < part->n; k++)
-      if (index_coef(&read->at[d], part->index[k])) return true;
-  return false;
-}
-
-static bool check_gather(Formula *f, const Element *element, int d, const Expr *subscript, const Part *part) {
-  Elab *e = f->e;
-  const Node *rows = graph_node(e->builder.graph, part->node);
-  if (rows->type != DT_I32) {
-    formula_error(f, DIAG_E0136, subscript->span, "a subscript is a whole number, but this is %s",
-                  dtype_name(rows->type));
-    return false;
-  }
-  if (element->read.rank - 1 + part->n > IR_MAX_RANK) {
-    formula_error(f, DIAG_E0216, subscript->span, "a tensor has at most %d dimensions", IR_MAX_RANK);
-    return false;
-  }
-  if (!shares_index(&element->read, d, part)) return true;
-  Diag *diag =
-      formula_error(f, DIAG_E0006, subscript->span,
-                    "an index that stands inside this subscript and beside it has no meaning in this version yet");
-  diag_line(e->sink, diag, DIAG_HELP, "choose by comparing: sum(c) where(label[n] == c, x[n, c], 0)");
-  return false;
-}
-
-// x[.., t, ..] with t a tensor: the rows x[t], and the read of those with t's indices in front.
-static bool gather(Formula *f, Element *element, int d, const Expr *subscript, const Part *part) {
-  if (!check_gather(f, element, d, subscript, part)) return false;
-  Builder *b = &f->e->builder;
-  NodeId rows = build_gather(b, dimension_first(f->e, element->tensor, d), part->node);
-  Read read = {.rank = part->n};
-  for (int k = 0; k < part->n; k++) read.at[k] = index_of(part->index[k]);
-  for (int k = 0; k < element->read.rank; k++)
-    if (k != d) read.at[read.rank++] = element->read.at[k];
-  *element = (Element){rows, read};
-  return true;
-}
-
 // ---- elements -----------------------------------------------------------------------------------------------------
 
-// The one subscript that is no sum of indices, or NULL; its number in *at. False after reporting.
-static bool read_subscripts(Formula *f, const Visible *visible, const Expr *expr, Read *read, const Expr **gathered,
-                            int *at) {
+// Which subscripts are no sums of indices, in `computed`; false after reporting.
+static bool read_subscripts(Formula *f, const Visible *visible, const Expr *expr, Read *read, bool *computed) {
   int d = 0;
-  *gathered = NULL;
   for (const Expr *item = expr->items; item; item = item->next, d++) {
     read->at[d] = index_const(0);
     Affine kind = affine(f, visible, item, &read->at[d]);
@@ -204,25 +152,16 @@ static bool read_subscripts(Formula *f, const Visible *visible, const Expr *expr
       formula_error(f, DIAG_E0216, item->span, "this subscript reaches further than 2**40");
       return false;
     }
-    if (kind == AFFINE) continue;
-    read->at[d] = index_const(0);
-    if (*gathered) {
-      formula_error(f, DIAG_E0006, item->span,
-                    "a second subscript that is no sum of indices has no meaning in this version yet");
-      return false;
-    }
-    *gathered = item;
-    *at = d;
+    computed[d] = kind != AFFINE;
+    if (computed[d]) read->at[d] = index_const(0);
   }
   return true;
 }
 
 bool formula_element(Formula *f, const Visible *visible, const Expr *expr, Value tensor, Element *element) {
-  const Expr *gathered;
-  int at;
+  bool computed[IR_MAX_RANK] = {false}, any = false;
   *element = (Element){.tensor = tensor.node, .read = {.rank = elab_shape(f->e, tensor)->rank}};
-  if (!read_subscripts(f, visible, expr, &element->read, &gathered, &at)) return false;
-  if (!gathered) return true;
-  Part part = formula_part(f, visible, gathered);
-  return part.node != NODE_NONE && gather(f, element, at, gathered, &part);
+  if (!read_subscripts(f, visible, expr, &element->read, computed)) return false;
+  for (int d = 0; d < element->read.rank; d++) any |= computed[d];
+  return !any || formula_look_up(f, visible, expr, computed, element);
 }

@@ -78,7 +78,7 @@ NodeId build_gather(Builder *b, NodeId rows, NodeId index) {
   return build_op(b, OP_gather, in, 2);
 }
 
-NodeId build_scatter_add(Builder *b, NodeId index, NodeId rows, int64_t n_rows) {
+NodeId build_scatter_add(Builder *b, NodeId index, NodeId rows, Dim n_rows) {
   const NodeId in[] = {index, rows};
   return build_node(b, (Node){.op = OP_scatter_add, .n_in = 2, .in = copy_ids(b->graph, in, 2), .rows = n_rows});
 }

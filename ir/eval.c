@@ -72,10 +72,10 @@ static void eval_gather(const Evaluation *e, const Node *node, EvalTensor *resul
 
 static void eval_scatter_add(const Evaluation *e, const Node *node, EvalTensor *result) {
   const EvalTensor *index = &e->values[node->in[0]], *rows = &e->values[node->in[1]];
-  int64_t width = row_width(rows, index->shape.rank);
+  int64_t width = row_width(rows, index->shape.rank), n_rows = result->shape.dim[0].scale;
   for (int64_t k = 0; k < count_of(index); k++) {
     int64_t row = (int64_t)index->data[k];
-    if (row < 0 || row >= node->rows) continue;
+    if (row < 0 || row >= n_rows) continue;
     for (int64_t c = 0; c < width; c++) {
       double *sum = &result->data[row * width + c], pair[] = {*sum, rows->data[k * width + c]};
       *sum = eval_pointwise(OP_add, result->type, pair);

@@ -111,7 +111,7 @@ static bool attributes_equal(const Node *a, const Node *b) {
     case OP_concat:
       return a->axis == b->axis;
     case OP_scatter_add:
-      return a->rows == b->rows;
+      return dim_equal(a->rows, b->rows);
     case OP_random:
       return a->stream == b->stream;
     default:

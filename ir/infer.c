@@ -113,12 +113,12 @@ static bool scatter_infer(const Graph *g, const Node *node, DType *type, Shape *
   if (head.rank >= lead) head.rank = lead;
   bool numbers = rows->type == DT_F32 || rows->type == DT_I32;
   if (index->type != DT_I32 || !numbers || !shape_equal(&head, &index->shape) ||
-      rows->shape.rank - lead >= IR_MAX_RANK || node->rows < 0) {
+      rows->shape.rank - lead >= IR_MAX_RANK || node->rows.scale < 0) {
     text_add(why, "scatter_add takes an i32 index, f32 or i32 rows whose shape starts with the index's, and rows >= 0");
     return false;
   }
   *type = rows->type;
-  *shape = (Shape){.rank = 1, .dim = {dim_const(node->rows)}};
+  *shape = (Shape){.rank = 1, .dim = {node->rows}};
   for (int d = lead; d < rows->shape.rank; d++) shape->dim[shape->rank++] = rows->shape.dim[d];
   return true;
 }

@@ -174,7 +174,7 @@ typedef struct Node {
   double number;     // const
   IndexDef *index;   // index
   int axis;          // concat
-  int64_t rows;      // scatter_add
+  Dim rows;          // scatter_add
   uint64_t stream;   // random
   // where it comes from; no meaning
   const char *tag;   // the innermost layer that made it: "conv2d", "relu"; gradients "d.conv2d"; or NULL
@@ -250,7 +250,7 @@ NodeId build_index(Builder *b, const IndexDef *def, const NodeId *in, int n_in);
 NodeId build_reshape(Builder *b, NodeId a, const Shape *shape);  // element counts must agree
 NodeId build_concat(Builder *b, int axis, const NodeId *in, int n_in);
 NodeId build_gather(Builder *b, NodeId rows, NodeId index);
-NodeId build_scatter_add(Builder *b, NodeId index, NodeId rows, int64_t n_rows);
+NodeId build_scatter_add(Builder *b, NodeId index, NodeId rows, Dim n_rows);
 NodeId build_random(Builder *b, uint64_t stream, const Shape *shape);
 // Sugar: index nodes that only move elements, or reduce plainly. Each returns `a` itself where nothing would change.
 NodeId build_broadcast(Builder *b, NodeId a, const Shape *shape,

@@ -139,7 +139,7 @@ static bool parse_attributes(Parser *p, Node *node, DType *literal) {
     case OP_concat:
       return parse_axis(p, &node->axis);
     case OP_scatter_add:
-      return expect_word(&p->r, "rows") && expect_integer(&p->r, &node->rows, "a number of rows");
+      return expect_word(&p->r, "rows") && parse_dim(p, &node->rows);
     case OP_random:
       return parse_stream(p, &node->stream);
     default:

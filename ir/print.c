@@ -185,7 +185,7 @@ static void print_operands(const Node *node, Text *out) {
   for (int k = 0; k < node->n_in; k++) text_printf(out, "%s %%%d", k ? "," : "", node->in[k]);
 }
 
-static void print_attributes(const Node *node, Text *out) {
+static void print_attributes(const Graph *g, const Node *node, Text *out) {
   switch (node->op) {
     case OP_input:
     case OP_param:
@@ -198,7 +198,8 @@ static void print_attributes(const Node *node, Text *out) {
     case OP_concat:
       return text_printf(out, " axis %d", node->axis);
     case OP_scatter_add:
-      return text_printf(out, " rows %lld", (long long)node->rows);
+      text_add(out, " rows ");
+      return dim_print(node->rows, g->symbols, g->n_symbols, out);
     case OP_random:
       return text_printf(out, " stream %llu", (unsigned long long)node->stream);
     default:
@@ -233,7 +234,7 @@ void node_print(const Graph *g, NodeId id, Text *out) {
     print_index(g, node, out);
   else
     print_operands(node, out);
-  print_attributes(node, out);
+  print_attributes(g, node, out);
   text_add(out, " : ");
   type_print(g, node->type, &node->shape, out);
   print_origin(node, out);

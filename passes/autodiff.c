@@ -96,31 +96,9 @@ static bool grad_rule_concat(Autodiff *a, NodeId id, NodeId dy) {
   return true;
 }
 
-// The gradient by the rows of a gather whose number is known at run time only:
-// d[u, j..] = sum over i.. of (index[i..] == u ? dy[i.., j..] : 0)
-static NodeId match_rows(Autodiff *a, const Shape *rows, NodeId index, NodeId dy) {
-  const Shape points = graph_node(a->b.graph, index)->shape;
-  IndexDef def = {.combine = COMBINE_SUM, .n_out = rows->rank, .n_red = points.rank};
-  Read at_index = {.rank = points.rank}, at_dy = {.rank = points.rank + rows->rank - 1};
-  for (int k = 0; k < rows->rank; k++) def.extent[k] = rows->dim[k];
-  for (int k = 0; k < points.rank; k++) {
-    def.extent[rows->rank + k] = points.dim[k];
-    at_index.at[k] = at_dy.at[k] = index_of(rows->rank + k);
-  }
-  for (int k = 1; k < rows->rank; k++) at_dy.at[points.rank + k - 1] = index_of(k);
-  Body body = body_new(a->b.graph);
-  int here = emit_2(&body.emit, OP_eq, body_read(&body, index, &at_index), body_index(&body, 0));
-  int value = emit_select(&body.emit, here, body_read(&body, dy, &at_dy), emit_f32(&body.emit, 0));
-  return body_build(&body, &a->b, &def, value);
-}
-
 static bool grad_rule_gather(Autodiff *a, NodeId id, NodeId dy) {
   const Node *node = node_of(a, id);
-  const Shape *rows = &node_of(a, node->in[0])->shape;
-  bool counted = dim_is_const(rows->dim[0]);
-  accumulate(
-      a, node->in[0],
-      counted ? build_scatter_add(&a->b, node->in[1], dy, rows->dim[0].scale) : match_rows(a, rows, node->in[1], dy));
+  accumulate(a, node->in[0], build_scatter_add(&a->b, node->in[1], dy, node_of(a, node->in[0])->shape.dim[0]));
   return true;
 }
 

@@ -64,7 +64,7 @@ static Hash hash_node(const Node *node) {
   Hash h = mix(mix(0xcbf29ce484222325u, (uint64_t)node->op), (uint64_t)node->type);
   h = mix_dims(h, node->shape.dim, node->shape.rank);
   for (int k = 0; k < node->n_in; k++) h = mix(h, (uint64_t)node->in[k]);
-  h = mix(mix(mix(h, (uint64_t)node->axis), (uint64_t)node->rows), node->stream);
+  h = mix_dims(mix(mix(h, (uint64_t)node->axis), node->stream), &node->rows, 1);
   if (node->name) h = mix_text(h, node->name);
   return node->op == OP_index ? mix_index(h, node->index, node->n_in) : mix_number(h, node->number);
 }

@@ -40,6 +40,12 @@ static const OpCaseText op_case_move_texts[] = {
     {"scatter a batch", CASE_SMOOTH,
      "%0 = input \"id\" : i32[N,2] %1 = input \"rows\" : f32[N,2] %2 = scatter_add %0, %1 rows 5 : f32[5]"
      " return result \"y\" = %2"},
+    {"scatter into a batch", CASE_SMOOTH,  // as many rows as the batch has pairs
+     "%0 = input \"id\" : i32[N,2] %1 = input \"rows\" : f32[N,2,3] %2 = scatter_add %0, %1 rows 2*N : f32[2*N,3]"
+     " return result \"y\" = %2"},
+    {"gather from a batch", CASE_MOVES,
+     "%0 = input \"table\" : f32[2*N,3] %1 = input \"id\" : i32[N,2] %2 = gather %0, %1 : f32[N,2,3]"
+     " return result \"y\" = %2"},
     {"scatter integers", CASE_EXACT | CASE_SPECIAL,
      "%0 = input \"id\" : i32[17] %1 = input \"rows\" : i32[17,3] %2 = scatter_add %0, %1 rows 3 : i32[3,3]"
      " return result \"y\" = %2"},
