@@ -135,22 +135,29 @@ void grad_draw_text(const AtRun *run, Text *out) {
 
 // ---- Graphviz -------------------------------------------------------------------------------------------------------
 
+// What is known of a large value stands below its shape, so that no box becomes as wide as the line.
 static void dot_row(const Drawing *d, const char *colour, const EvalTensor *value) {
   Text text = text_new(d->arena);
   grad_add_value(&text, value, DRAWN_NUMBERS);
+  char *rest = strstr(text.bytes, "] ");
+  if (rest) rest[1] = '\0';
   text_printf(d->out, "<tr><td><font color=\"%s\">", colour);
   graphviz_add_escaped(d->out, text.bytes);
+  if (rest) {
+    text_add(d->out, "<br/>");
+    graphviz_add_escaped(d->out, rest + 2);
+  }
   text_add(d->out, "</font></td></tr>");
 }
 
-// A node is a column of three: its value in green, what it is, its gradient in red.
+// A node is a column of three: its value in green, what it is, its gradient in red. Edges end at the middle one.
 static void dot_node(const Drawing *d, NodeId id) {
   const Node *node = graph_node(d->run->lowered->graph, id);
   bool source = node->n_in == 0, gradient = has_gradient(d, id);
   text_printf(d->out, "  n%d [label=<<table border=\"0\" cellborder=\"0\" cellspacing=\"0\" cellpadding=\"2\">",
               (int)id);
   if (node->op != OP_const) dot_row(d, "#1a7f37", &d->run->values[id]);
-  text_printf(d->out, "<tr><td border=\"1\" cellpadding=\"5\" bgcolor=\"%s\"%s>", source ? "#eef2f7" : "#ffffff",
+  text_printf(d->out, "<tr><td port=\"op\" border=\"1\" cellpadding=\"5\" bgcolor=\"%s\"%s>", source ? "#eef2f7" : "#ffffff",
               source ? "" : " style=\"rounded\"");
   graphviz_add_escaped(d->out, label(d, id));
   text_add(d->out, "</td></tr>");
@@ -172,6 +179,6 @@ void grad_draw_dot(const AtRun *run, Text *out) {
     if (d.needed[k]) dot_node(&d, (NodeId)k);
   for (size_t k = 0; k < g->n_nodes; k++)
     for (int i = 0; d.needed[k] && i < g->nodes[k].n_in; i++)
-      text_printf(out, "  n%d -> n%d;\n", (int)g->nodes[k].in[i], (int)k);
+      text_printf(out, "  n%d:op:e -> n%d:op:w;\n", (int)g->nodes[k].in[i], (int)k);
   text_add(out, "}\n");
 }

@@ -49,8 +49,8 @@ static const Command commands[] = {
      "Otherwise from files, by the compiled kernels (--oracle: by the evaluator in double): of the train block's loss,\n"
      "or where there is none, of the output times a cotangent. The file holds value.NAME, value.loss, grad.PARAMETER\n"
      "and grad.INPUT.",
-     "dlc grad examples/gradient.dl --at x=-2,y=5,z=-4\n"
-     "dlc grad examples/rectifier.dl --at x=normal --batch 100 --jacobian\n"
+     "dlc grad examples/backprop/gradient.dl --at x=-2,y=5,z=-4\n"
+     "dlc grad examples/backprop/rectifier.dl --at x=normal --batch 100 --jacobian\n"
      "dlc grad examples/lenet5.dl --weights w.safetensors --input image=x.npy,label=y.npy -o grads.safetensors"},
     {"doctor", command_doctor, "FILE.dl", 1, 1, "what to check before a long run, checked",
      "Looks at the data, the first weights and the gradients, and trains for a moment on a sample: inputs, labels, first\n"

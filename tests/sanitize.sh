@@ -50,10 +50,10 @@ make="${PYTHON:-python3} tests/golden/bad/Inputs/make.py"
 $make "$work/p.npy" 'npy:<f4:2, 2' zeros:16 && $make "$work/l.npy" 'npy:<i8:2, 2' i64:0:2:1:0
 try 0 grad tests/golden/bad/Inputs/pixels.dl --input x="$work/p.npy,label=$work/l.npy" -o "$work/g"
 try 0 grad tests/golden/bad/Inputs/pixels.dl --input x="$work/p.npy,label=$work/l.npy" -o "$work/g" --oracle
-try 0 grad examples/gradient.dl --at x=-2,y=5,z=-4 --check
-try 0 grad examples/norm.dl --at 'W=[[0.1,0.5],[-0.3,0.8]],x=[0.2,0.4]'
-try 0 grad examples/rectifier.dl --at x=normal --batch 10 --jacobian -o "$work/g.dot"
-try 0 grad examples/vector_sum.dl --at 'x=[1,2,3],y=[4,5,6]' --jacobian --dot
+try 0 grad examples/backprop/gradient.dl --at x=-2,y=5,z=-4 --check
+try 0 grad examples/backprop/norm.dl --at 'W=[[0.1,0.5],[-0.3,0.8]],x=[0.2,0.4]'
+try 0 grad examples/backprop/rectifier.dl --at x=normal --batch 10 --jacobian -o "$work/g.dot"
+try 0 grad examples/backprop/vector_sum.dl --at 'x=[1,2,3],y=[4,5,6]' --jacobian --dot
 try 0 graph examples/resnet20.dl --depth 2
 try 0 report "$work/tiny" -o "$work/r.html"
 try 0 report "$work/tiny" "$work/net" -o "$work/r.svg"

@@ -10,7 +10,7 @@ The word behind the fence says what a block is; what follows it, what must happe
   sh [status=3]           a shell script, with dlc on the PATH; error= and warning= name the one code that it shows
   text                    directly behind one of these: exactly what it printed (its errors, where it has some)
 
-The blocks of one section run in order in one fresh folder.
+The blocks of one section run in order in one fresh folder, in which `examples` leads to the repository's.
 """
 import os
 import re
@@ -19,6 +19,7 @@ import tempfile
 
 KINDS = ('dl', 'dlir', 'sh', 'text')
 SECONDS = 120  # for one block
+EXAMPLES = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), 'examples')
 
 
 class Block:
@@ -87,6 +88,7 @@ class Runner:
             if block.section != self.section or self.folder is None:
                 self.section, self.shown = block.section, None
                 self.folder = tempfile.TemporaryDirectory()
+                os.symlink(EXAMPLES, os.path.join(self.folder.name, 'examples'))
             if block.kind == 'text':
                 self.compare(block)
             elif block.kind in KINDS:
