@@ -187,6 +187,13 @@ static void print_check(AtRun *run, const char *name, const EvalTensor *slope) {
 
 // ---- the command ----------------------------------------------------------------------------------------------------
 
+// Has the result its line already, as a value of the same name?
+static bool is_named(const AtRun *run, const Output *output) {
+  for (int k = 0; k < run->lowered->n_named; k++)
+    if (run->lowered->named[k] == output->value && !strcmp(run->lowered->names[k], output->name)) return true;
+  return false;
+}
+
 static void show_lines(AtRun *run) {
   const Graph *g = run->lowered->graph;
   for (size_t k = 0; k < g->n_nodes; k++) {
@@ -200,8 +207,11 @@ static void show_lines(AtRun *run) {
     if (run->values[id].type == DT_F32 && graph_node(g, id)->op != OP_input)
       print_line(run, run->lowered->names[k], &run->values[id], &run->slopes[id]);
   }
-  for (size_t k = 0; k < g->n_outputs; k++)
-    if (g->outputs[k].kind == OUT_RESULT) print_line(run, g->outputs[k].name, &run->values[g->outputs[k].value], NULL);
+  for (size_t k = 0; k < g->n_outputs; k++) {
+    const Output *output = &g->outputs[k];
+    if (output->kind == OUT_RESULT && !is_named(run, output))
+      print_line(run, output->name, &run->values[output->value], NULL);
+  }
 }
 
 static int draw(AtRun *run) {

@@ -4,7 +4,7 @@
 #include "grad_inside.h"
 #include "graphviz.h"
 
-enum { MOST_DRAWN = 80, MOST_NUMBERS = 8, DRAWN_NUMBERS = 6 };
+enum { MOST_DRAWN = 80, MOST_NUMBERS = 16, DRAWN_IN_A_LINE = 6 };
 
 typedef struct Drawing {
   const AtRun *run;
@@ -64,9 +64,19 @@ static const char *label(const Drawing *d, NodeId id) {
   return name ? arena_printf(d->arena, "%s = %s", name, sign) : sign;
 }
 
-static const char *number_text(const Drawing *d, const EvalTensor *value) {
+// An image of one channel is shown as a matrix: of more than two axes those of size 1 are left out.
+static EvalTensor squeezed(EvalTensor value) {
+  int rank = 0;
+  for (int k = 0; k < value.shape.rank; k++)
+    if (value.shape.dim[k].scale != 1 || value.shape.rank <= 2) value.shape.dim[rank++] = value.shape.dim[k];
+  value.shape.rank = rank;
+  return value;
+}
+
+static const char *number_text(const Drawing *d, const EvalTensor *value, int in_a_line) {
   Text text = text_new(d->arena);
-  grad_add_value(&text, value, MOST_NUMBERS);
+  EvalTensor shown = squeezed(*value);
+  grad_add_value(&text, &shown, shown.shape.rank > 1 ? MOST_NUMBERS : in_a_line);
   return text.bytes;
 }
 
@@ -104,14 +114,15 @@ static void text_node(Drawing *d, NodeId id, const char *lead, const char *branc
   bool again = d->drawn[id] && node->n_in > 0;
   text_printf(d->out, "%s%s%s", lead, branch, name);
   if (node->op != OP_const)
-    text_printf(d->out, "%*s%s", column - used, "", again ? "(above)" : number_text(d, &d->run->values[id]));
+    text_printf(d->out, "%*s%s", column - used, "",
+                again ? "(above)" : number_text(d, &d->run->values[id], MOST_NUMBERS));
   text_add(d->out, "\n");
   d->drawn[id] = true;
   if (again) return;
   const char *next = arena_printf(d->arena, "%s%s", lead, below);
   if (has_gradient(d, id)) {
     text_printf(d->out, "%s%s%*s%s\n", next, node->n_in ? "│" : " ", column - width(next) - 1, "",
-                number_text(d, &d->run->slopes[id]));
+                number_text(d, &d->run->slopes[id], MOST_NUMBERS));
   }
   for (int k = 0; k < node->n_in; k++) {
     bool last = k + 1 == node->n_in;
@@ -135,18 +146,21 @@ void grad_draw_text(const AtRun *run, Text *out) {
 
 // ---- Graphviz -------------------------------------------------------------------------------------------------------
 
-// What is known of a large value stands below its shape, so that no box becomes as wide as the line.
-static void dot_row(const Drawing *d, const char *colour, const EvalTensor *value) {
-  Text text = text_new(d->arena);
-  grad_add_value(&text, value, DRAWN_NUMBERS);
-  char *rest = strstr(text.bytes, "] ");
-  if (rest) rest[1] = '\0';
-  text_printf(d->out, "<tr><td><font color=\"%s\">", colour);
-  graphviz_add_escaped(d->out, text.bytes);
-  if (rest) {
-    text_add(d->out, "<br/>");
-    graphviz_add_escaped(d->out, rest + 2);
+// Escaped; a matrix row by row, and what is known of a large value below its shape, so that no box becomes as wide as
+// the line of text.
+static void dot_value(const Drawing *d, const char *text) {
+  for (const char *end; (end = strchr(text, ']')); text = end) {
+    end += strncmp(end, "], [", 4) == 0 ? 3 : strncmp(end, "] ", 2) == 0 ? 2 : 1;
+    bool ends_line = end[-1] == ' ';
+    graphviz_add_escaped(d->out, arena_strndup(d->arena, text, (size_t)(end - text) - ends_line));
+    if (ends_line) text_add(d->out, "<br/>");
   }
+  graphviz_add_escaped(d->out, text);
+}
+
+static void dot_row(const Drawing *d, const char *colour, const EvalTensor *value) {
+  text_printf(d->out, "<tr><td><font color=\"%s\">", colour);
+  dot_value(d, number_text(d, value, DRAWN_IN_A_LINE));
   text_add(d->out, "</font></td></tr>");
 }
 
@@ -157,8 +171,8 @@ static void dot_node(const Drawing *d, NodeId id) {
   text_printf(d->out, "  n%d [label=<<table border=\"0\" cellborder=\"0\" cellspacing=\"0\" cellpadding=\"2\">",
               (int)id);
   if (node->op != OP_const) dot_row(d, "#1a7f37", &d->run->values[id]);
-  text_printf(d->out, "<tr><td port=\"op\" border=\"1\" cellpadding=\"5\" bgcolor=\"%s\"%s>", source ? "#eef2f7" : "#ffffff",
-              source ? "" : " style=\"rounded\"");
+  text_printf(d->out, "<tr><td port=\"op\" border=\"1\" cellpadding=\"5\" bgcolor=\"%s\"%s>",
+              source ? "#eef2f7" : "#ffffff", source ? "" : " style=\"rounded\"");
   graphviz_add_escaped(d->out, label(d, id));
   text_add(d->out, "</td></tr>");
   if (gradient) dot_row(d, "#cf222e", &d->run->slopes[id]);

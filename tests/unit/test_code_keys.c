@@ -54,9 +54,12 @@ static void check_version(Keys *keys, const char *path, const Version *v) {
 static void equal_keys_are_equal_code(void **state) {
   (void)state;
   static const char *const programs[] = {
-      "tests/bench/lenet5.dl",        "tests/bench/mlp.dl",     "tests/bench/resnet20.dl",   "tests/bench/vgg-cifar.dl",
-      "tests/bench/cbr-64x32.dl",     "tests/bench/alexnet.dl", "tests/bench/linear.dl",     "examples/backprop/norm.dl",
-      "tests/peers/conv_variants.dl", "tests/peers/formula.dl", "tests/peers/lenet_tanh.dl", "examples/lenet5.dl",
+      "tests/bench/lenet5.dl",        "tests/bench/mlp.dl",
+      "tests/bench/resnet20.dl",      "tests/bench/vgg-cifar.dl",
+      "tests/bench/cbr-64x32.dl",     "tests/bench/alexnet.dl",
+      "tests/bench/linear.dl",        "examples/backprop/norm.dl",
+      "tests/peers/conv_variants.dl", "tests/peers/formula.dl",
+      "tests/peers/lenet_tanh.dl",    "examples/lenet5.dl",
       "examples/digits.dl",           "examples/backprop/gradient.dl",
   };
   static const Version versions[] = {
