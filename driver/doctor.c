@@ -1,6 +1,7 @@
 // dlc doctor: what one checks by hand before a long run, each with a verdict and advice.
 #include <cjson/cJSON.h>
 #include <stdarg.h>
+#include <string.h>
 
 #include "commands.h"
 #include "doctor_inside.h"
@@ -28,6 +29,18 @@ static int count_sick(const Doctor *d) {
   return n;
 }
 
+// The first check that found something. Those that see only that nothing is learnt count after all others.
+static const char *first_cause(const Doctor *d) {
+  const char *symptom = "";
+  for (int k = d->n_findings; k-- > 0;)
+    if (d->findings[k].verdict == SICK) symptom = d->findings[k].check;
+  for (int k = 0; k < d->n_findings; k++) {
+    const char *check = d->findings[k].check;
+    if (d->findings[k].verdict == SICK && strcmp(check, "by heart") && strcmp(check, "updates")) return check;
+  }
+  return symptom;
+}
+
 static void print_findings(const Doctor *d) {
   static const char *const verdicts[] = {[FINE] = "ok", [SICK] = "SICK", [LEFT_OUT] = "-"};
   Text *out = &d->session->out;
@@ -37,7 +50,12 @@ static void print_findings(const Doctor *d) {
     if (f->advice) text_printf(out, "%-4s  %-14s  = advice: %s\n", "", "", f->advice);
   }
   int sick = count_sick(d);
-  text_printf(out, sick ? "\n%d finding%s\n" : "\nnothing found\n", sick, sick == 1 ? "" : "s");
+  if (sick == 0)
+    text_add(out, "\nnothing found\n");
+  else if (sick == 1)
+    text_add(out, "\n1 finding\n");
+  else
+    text_printf(out, "\n%d findings; to mend first: %s\n", sick, first_cause(d));
 }
 
 static void print_json(const Doctor *d) {

@@ -43,6 +43,7 @@ typedef struct Doctor {
   int classes;         // 0: no classifier
   int label;           // input of the step that holds a label a row, -1
   double first_loss;   // of the whole loss before the first step
+  bool learnt;         // some rows by heart, at some rate
   Finding *findings;
   int n_findings;
   size_t capacity;

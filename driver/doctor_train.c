@@ -66,7 +66,7 @@ void doctor_heart(Doctor *d) {
   }
   int64_t rows = d->rows < HEART_ROWS ? d->rows : HEART_ROWS;
   Heart heart;
-  bool learnt = learn_somehow(d, rows, &heart);
+  bool learnt = d->learnt = learn_somehow(d, rows, &heart);
   doctor_find(
       d, "by heart", learnt ? FINE : SICK,
       learnt ? NULL
@@ -103,16 +103,30 @@ static int try_rates(const Doctor *d, double *first, double *loss, Text *table) 
   return best;
 }
 
+// Does none of the rates change the loss, of a network that can learn?
+static bool all_alike(const Doctor *d, const double *loss) {
+  double least = INFINITY, most = -INFINITY;
+  for (int k = 0; k < RATES; k++) {
+    least = fmin(least, loss[k]);
+    most = fmax(most, loss[k]);
+  }
+  return d->learnt && most - least < 0.005 * fabs(most);
+}
+
 void doctor_rates(Doctor *d) {
   double loss[RATES], first = 0;
   Text table = text_new(d->arena);
   int best = try_rates(d, &first, loss, &table);
   double gain = first - loss[OWN], possible = first - loss[best];
-  bool helps = possible > 0.02 * fabs(first);
-  bool high = helps && best < OWN && !(gain > 0.3 * possible), low = helps && best > OWN && gain < 0.1 * possible;
+  bool helps = possible > 0.02 * fabs(first), alike = all_alike(d, loss);
+  bool high = !alike && helps && best < OWN && !(gain > 0.3 * possible);
+  bool low = alike || (helps && best > OWN && gain < 0.1 * possible);
+  if (alike) best = RATES - 1;
   const char *try = arena_printf(d->arena, "%.3g", d->p->train->optimizer.lr * rate_factor[best]);
   doctor_find(d, "learning rate", high || low ? SICK : FINE,
-              high || low ? arena_printf(d->arena, "a %s rate: try %s", high ? "smaller" : "larger", try) : NULL,
+              high || low ? arena_printf(d->arena, "a %s rate: try %s%s", high ? "smaller" : "larger", try,
+                                         alike ? ", and on from there" : "")
+                          : NULL,
               "%sloss %.3g before, after %d steps at %s",
               high  ? "too high: "
               : low ? "too low: "

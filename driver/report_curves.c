@@ -79,6 +79,7 @@ static void add_splits(Charts *c, SvgChart *chart, int run, const char *score) {
 static void add_score(Charts *c, const char *score) {
   bool is_loss = strcmp(score, "loss") == 0;
   SvgChart *chart = new_chart(c, score);
+  if (c->n_runs > 1) chart->note = is_loss ? "dashed: other splits, pale: batches" : "dashed: other splits";
   for (int run = 0; run < c->n_runs; run++) {
     SvgSeries batches = {.name = series_name(c, run, "batches"), .colour = c->n_runs > 1 ? run : 0, .faint = true};
     batches.unlisted = c->n_runs > 1;

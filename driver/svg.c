@@ -213,6 +213,11 @@ void svg_chart(const SvgChart *chart, double y, Text *out) {
               SVG_CHART_WIDTH, SVG_CHART_HEIGHT, y, SVG_CHART_WIDTH, SVG_CHART_HEIGHT, LEFT);
   svg_add_escaped(out, chart->title);
   text_add(out, "</text>");
+  if (chart->note) {
+    text_printf(out, "<text x=\"%.0f\" y=\"15\" text-anchor=\"end\">", f.right);
+    svg_add_escaped(out, chart->note);
+    text_add(out, "</text>");
+  }
   (void)legend(chart, out);
   draw_y_axis(&f);
   draw_x_axis(&f);

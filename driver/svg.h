@@ -23,6 +23,7 @@ typedef struct SvgSeries {
 
 typedef struct SvgChart {
   const char *title, *x_name;
+  const char *note;  // behind the title, small: how to read it; NULL: nothing
   SvgSeries *series;  // [n_series]
   int n_series;
   bool log_y;    // what is not positive is left out
