@@ -1,4 +1,5 @@
-// What of an inference step is computed once: everything that follows from parameters and states alone.
+// What of an inference step is computed once: everything that follows from parameters and states alone, and not from the
+// number of rows either: the last batch of a split may be smaller.
 //
 // On entry: kernels in order. On exit: kernels say whether they, or only their scratch, are computed once. A graph that
 // gives gradients or new states is a training step, whose parameters change after it: nothing is.
@@ -14,6 +15,21 @@ static bool is_inference(const Graph *g) {
 static bool holds_chance(const Graph *g, const Kernel *kernel) {
   for (int k = 0; k < kernel->n_nodes; k++)
     if (op_info(graph_node(g, kernel->nodes[k])->op)->class == OPC_RANDOM) return true;
+  return false;
+}
+
+static bool is_open(const Node *node) {
+  for (int d = 0; d < node->shape.rank; d++)
+    if (!dim_is_const(node->shape.dim[d])) return true;
+  for (int i = 0; node->op == OP_index && i < node->index->n_out + node->index->n_red; i++)
+    if (!dim_is_const(node->index->extent[i])) return true;
+  return false;
+}
+
+// Does it depend on the batch, as the count of rows by which a mean divides?
+static bool holds_open_size(const Graph *g, const Kernel *kernel) {
+  for (int k = 0; k < kernel->n_nodes; k++)
+    if (is_open(graph_node(g, kernel->nodes[k]))) return true;
   return false;
 }
 
@@ -41,7 +57,7 @@ void plan_find_once(Arena *arena, Plan *plan) {
     fixed[id] = graph_node(g, id)->op == OP_param || graph_node(g, id)->op == OP_state;
   for (int k = 0; k < plan->n_kernels; k++) {
     Kernel *kernel = &plan->kernels[k];
-    kernel->once = reads_fixed(g, kernel, fixed) && !holds_chance(g, kernel);
+    kernel->once = reads_fixed(g, kernel, fixed) && !holds_chance(g, kernel) && !holds_open_size(g, kernel);
     kernel->scratch_once = !kernel->once && has_fixed_scratch(g, kernel, fixed);
     for (int o = 0; o < kernel->n_outputs; o++) fixed[kernel->outputs[o]] = kernel->once;
   }
