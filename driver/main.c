@@ -36,7 +36,8 @@ static const Command commands[] = {
      "dlc eval examples/digits.dl --weights run/step-00000471.safetensors --split test"},
     {"predict", command_predict, "FILE.dl", 1, 1, "a model's outputs for given inputs",
      "Runs the inference version on any number of rows. Inputs and outputs are .npy files, by name; a model with one\n"
-     "output takes --output y.npy. --weights may be left out for a model without parameters.",
+     "output takes --output y.npy. --weights may be left out for a model without parameters. With --split the inputs\n"
+     "come from the train block's data, and --output may name fields that it reads as well: found=y.npy,label=l.npy.",
      "dlc predict examples/lenet5.dl --weights w.safetensors --input image=x.npy --output y.npy"},
     {"init", command_init, "FILE.dl", 1, 1, "the initial weights of a seed",
      "Writes the weights with which training with that seed would start, in the form of a checkpoint.",

@@ -65,7 +65,7 @@ static const Row rows[] = {
      ARG_TEXT,
      FIELD(weights),
      NULL},
-    {{"split", 0, "NAME", "eval report", "which split of the data (default: test)"}, ARG_TEXT, FIELD(split), NULL},
+    {{"split", 0, "NAME", "eval predict report", "which split of the data (default: test; predict: none)"}, ARG_TEXT, FIELD(split), NULL},
     {{"input", 0, "NAME=X.npy,..", "predict grad", "the model's inputs"}, ARG_TEXT, FIELD(input), NULL},
     {{"output", 'o', "FILE", "predict init grad graph report fmt",
       "where the result goes; predict: y.npy or a=a.npy,b=b.npy"},

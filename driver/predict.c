@@ -1,10 +1,11 @@
-// dlc predict: the inference version of a model on any number of rows, .npy in and out.
+// dlc predict: the inference version of a model on any number of rows, .npy in and out; over a split: predict_split.c.
 #include <string.h>
 
 #include "bindings.h"
 #include "checkpoint.h"
 #include "commands.h"
 #include "memory.h"
+#include "predict_split.h"
 #include "runner.h"
 
 enum { ROWS_AT_ONCE = 64 };
@@ -110,6 +111,7 @@ int command_predict(Session *session) {
   Pipeline *p = pipeline_open(session);
   if (!p) return STATUS_WRONG;
   p->opens_data = true;
+  if (session->options.split) return predict_split(session, p);
   if (!session->options.batch) p->batch = ROWS_AT_ONCE;
   Unit *unit = pipeline_build(p, MODE_INFER, LOWER_OUTPUT);
   Team *team = unit ? team_new(p->codegen.threads) : NULL;

@@ -1,5 +1,5 @@
-// What of an inference step is computed once: everything that follows from parameters and states alone, and not from the
-// number of rows either: the last batch of a split may be smaller.
+// What of an inference step is computed once: everything that follows from parameters and states alone, and not from
+// the number of rows either: the last batch of a split may be smaller.
 //
 // On entry: kernels in order. On exit: kernels say whether they, or only their scratch, are computed once. A graph that
 // gives gradients or new states is a training step, whose parameters change after it: nothing is.
