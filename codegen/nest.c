@@ -81,12 +81,20 @@ void nest_open_for(Nest *nest, int var, const Expr *from, const Expr *to, const 
   nest_open_loop(nest, &(Loop){.var = var, .from = from, .to = to, .limit = limit, .step = 1, .lanes = 1, .live = 1});
 }
 
+static void know(Nest *nest, Fact fact) {
+  nest->facts = arena_grow(nest->arena, nest->facts, nest->n_facts, &nest->facts_capacity, sizeof *nest->facts);
+  nest->facts[nest->n_facts++] = fact;
+}
+
 void nest_open_if(Nest *nest, ValueId condition) {
   const Value *value = nest_value(nest, condition);
   dlc_assert(!value->vector);
   open_block(nest, (Stmt){.kind = STMT_IF, .value = condition});
-  nest->facts = arena_grow(nest->arena, nest->facts, nest->n_facts, &nest->facts_capacity, sizeof *nest->facts);
-  nest->facts[nest->n_facts++] = (Fact){value->kind, value->at, value->limit, nest->open->depth};
+  know(nest, (Fact){value->kind, value->at, value->limit, nest->open->depth});
+}
+
+void nest_know_inside(Nest *nest, const Expr *at, Size limit) {
+  know(nest, (Fact){VALUE_INSIDE, at, limit, nest->open->depth});
 }
 
 void nest_close(Nest *nest) {

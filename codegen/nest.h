@@ -129,6 +129,8 @@ void nest_open_loop(Nest *nest, const Loop *loop);
 void nest_open_for(Nest *nest, int var, const Expr *from, const Expr *to, const Expr *limit);  // plain, by 1
 void nest_open_if(Nest *nest, ValueId condition);  // of INSIDE or DIVIDES: known to hold inside
 void nest_close(Nest *nest);
+// 0 <= at < limit by the bounds of the loops that are open: known to hold until the innermost block is closed.
+void nest_know_inside(Nest *nest, const Expr *at, Size limit);
 bool nest_expr_open(const Nest *nest, const Expr *e);  // are all its variables bound?
 
 // Values.

@@ -7,6 +7,7 @@
 //           order, where only that is contiguous);
 //   unroll  small windows, with code of its own for each residue of an exact division;
 //   blocks  of an axis along which a transposing read is contiguous;
+//   tiles   of points that share what they read, where lanes go along the reduction: several sums at once;
 //   items   leading output axes, until what is inside costs enough to be worth handing out.
 #include "product.h"
 #include "checked.h"
@@ -278,6 +279,55 @@ static void choose_blocks(Arena *arena, Scheme *scheme, const Probe *p) {
   }
 }
 
+static double extent_of(const Probe *p, const SweepAxis *axis) {
+  return fmax(1, (double)size_value(axis->extent, p->sweep->plan->symbol_values));
+}
+
+static int symbols_in(Size size) {
+  int n = 0;
+  for (int k = 0; k < IR_MAX_SYMBOLS; k++) n += size.power[k];
+  return n;
+}
+
+// ---- tiles --------------------------------------------------------------------------------------------------------
+
+// 8 sums hide the latency of their additions, and load 6 vectors for 8 points.
+enum { TILE_ROWS = 4, TILE_COLUMNS = 2, TILE_VALUES = 16 };
+
+static bool has_condition(const Probe *p) {
+  for (size_t k = 0; k < p->nest->n_values; k++)
+    if (p->nest->values[k].kind == VALUE_INSIDE || p->nest->values[k].kind == VALUE_DIVIDES) return true;
+  return false;
+}
+
+// Is something read in the reduction that does not move with this axis?
+static bool is_shared_along(const Probe *p, const SweepAxis *axis, const SweepAxis *reduced) {
+  for (size_t k = 0; k < p->n; k++)
+    if (expr_has_var(p->access[k], p->var[reduced->index[0]]) && !expr_has_var(p->access[k], p->var[axis->index[0]]))
+      return true;
+  return false;
+}
+
+// A matrix of sums along rows of two others, as products and distances are: each element that is loaded serves a row
+// or a column of a tile. The longer axis goes outside, so that what its rows read passes through the caches once.
+static void choose_tile(Scheme *scheme, const Probe *p) {
+  if (!scheme->along_reduction || p->sweep->kind != SWEEP_REDUCE || scheme->n_out != 2) return;
+  SweepAxis *rows = &scheme->out[0], *columns = &scheme->out[1];
+  const SweepAxis *reduced = &scheme->red[scheme->n_red - 1];
+  if (rows->n > 1 || columns->n > 1 || has_condition(p) || p->nest->n_values > TILE_VALUES) return;
+  if (symbols_in(rows->extent) > 1 || symbols_in(columns->extent) > 1) return;
+  if (!is_shared_along(p, rows, reduced) || !is_shared_along(p, columns, reduced)) return;
+  if (extent_of(p, columns) > extent_of(p, rows)) {
+    SweepAxis outer = *columns;
+    *columns = *rows;
+    *rows = outer;
+  }
+  if (size_is_const(rows->extent) && rows->extent.scale < TILE_ROWS) return;
+  bool one = extent_of(p, columns) < TILE_COLUMNS;
+  scheme->tile[0] = one ? TILE_ROWS * TILE_COLUMNS : TILE_ROWS;
+  scheme->tile[1] = one ? 1 : TILE_COLUMNS;
+}
+
 // ---- cost ---------------------------------------------------------------------------------------------------------
 
 // Nanoseconds for 16 lanes, roughly.
@@ -354,16 +404,6 @@ static double sweep_cost(const Scheme *scheme, const Probe *p) {
 
 enum { ITEM_COST = 4000, ITEM_COST_MOST = 20000 };  // nanoseconds
 
-static double extent_of(const Probe *p, const SweepAxis *axis) {
-  return fmax(1, (double)size_value(axis->extent, p->sweep->plan->symbol_values));
-}
-
-static int symbols_in(Size size) {
-  int n = 0;
-  for (int k = 0; k < IR_MAX_SYMBOLS; k++) n += size.power[k];
-  return n;
-}
-
 // Leading axes that can be counted together: one symbol at most, none in a sum that is chunked (its chunks have it).
 static int countable_axes(const Scheme *scheme, const Probe *p, int n) {
   int symbols = 0, most = sweep_is_chunked(p->sweep) ? 0 : 1;
@@ -404,7 +444,20 @@ static bool may_cut_lanes(const Scheme *scheme, const Probe *p, int outer) {
   return scheme->n_parallel == outer || p->sweep->kind == SWEEP_SCATTER;
 }
 
+// Blocks of whole tiles of rows.
+static void choose_tile_items(Scheme *scheme, const Probe *p) {
+  double tile = sweep_cost(scheme, p) / extent_of(p, &scheme->out[0]) * (double)scheme->tile[0];
+  double tiles = tile < ITEM_COST ? ceil(ITEM_COST / tile) : 1;
+  scheme->n_parallel = 1;
+  scheme->block = (int64_t)tiles * scheme->tile[0];
+  scheme->item_cost = (int64_t)(tiles * tile) + 20;
+}
+
 static void choose_items(Scheme *scheme, const Probe *p) {
+  if (scheme->tile[0] > 0) {
+    choose_tile_items(scheme, p);
+    return;
+  }
   int outer = scheme->n_out - (scheme->lanes > 1);
   double inner = sweep_cost(scheme, p);
   for (int k = 0; k < outer; k++) inner /= extent_of(p, &scheme->out[k]);
@@ -431,6 +484,7 @@ Scheme scheme_choose(Arena *arena, const Sweep *sweep) {
   scheme.lanes = lanes_of(&scheme, &p);
   choose_unrolling(&scheme, &p);
   choose_blocks(arena, &scheme, &p);
+  choose_tile(&scheme, &p);
   choose_items(&scheme, &p);
   return scheme;
 }

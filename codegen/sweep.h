@@ -17,7 +17,7 @@ typedef enum SweepKind {
   SWEEP_BORDER    // zeros of output `part` that no point of the space reaches
 } SweepKind;
 
-enum { SWEEP_MAX_INDICES = IR_MAX_INDICES };
+enum { SWEEP_MAX_INDICES = IR_MAX_INDICES, SWEEP_TILE_MOST = 16 };
 
 typedef struct Sweep {
   SweepKind kind;
@@ -49,6 +49,7 @@ typedef struct Scheme {
   bool along_reduction;  // or: 16 lanes along the last reduced axis
   bool unrolled;         // the reduction is straight-line code
   bool turned;           // blocks of an axis are turned in registers
+  int64_t tile[2];       // > 1 both: the sums of so many points of out[0] and out[1] are taken at once
   int n_parallel;        // leading output axes that make up the work items
   int64_t block;         // their points in an item
   int64_t lane_chunk;    // elements of the last output axis in an item; 0: all

@@ -5,6 +5,12 @@
 //       residues, each with code of its own
 //         pieces of the lane axis: whole vectors, then what is left
 //           the reduction, and what is stored
+//
+// or, where sums share what they read,
+//   items: blocks of rows
+//     tiles of rows, then the rows that are left
+//       tiles of columns, then the columns that are left
+//         the reduction of all of the tile's points, and what is stored
 #include "sweep.h"
 
 typedef struct Build {
@@ -18,6 +24,8 @@ typedef struct Build {
   const Expr *lane_from, *lane_limit;    // part of the lane axis that belongs to the item; limit NULL: all
   SweepSum sums[SWEEP_SUMS_MOST];        // TALLY
   int n_sums, acc[SWEEP_SUMS_MOST];
+  int n_tile;                               // points whose sums are taken at once; 0: one, where the loops stand
+  const Expr *tile_at[SWEEP_TILE_MOST][2];  // their positions on out[0] and out[1]
 } Build;
 
 static const Expr *number(Build *b, int64_t n) { return expr_const(&b->nest->pool, n); }
@@ -138,7 +146,7 @@ static bool open_conditions(Build *b, const Node *root, int k, int d, int *opene
 
 // The same for all reads whose outside makes the whole point count for nothing, as soon as their indices are known.
 static bool open_decided(Build *b, int *opened) {
-  if (b->sweep->kind == SWEEP_TALLY) return true;  // its points are inside of everything
+  if (b->sweep->kind == SWEEP_TALLY || b->n_tile > 0) return true;  // their points are inside of everything
   const Node *root = root_of(b);
   for (int k = 0; k < root->n_in; k++) {
     if (!lower_read_decides(root, k)) continue;
@@ -150,7 +158,7 @@ static bool open_decided(Build *b, int *opened) {
   return true;
 }
 
-static void update(Build *b, int acc, const Expr *lane) {
+static void update_point(Build *b, int acc, const Expr *lane) {
   Combine combine = root_of(b)->index->combine;
   ValueId counts = VALUE_NONE;
   Body body = lower_sum_body(&b->lower, root_of(b), b->index, takes_extreme(combine) ? &counts : NULL);
@@ -158,6 +166,19 @@ static void update(Build *b, int acc, const Expr *lane) {
       .slot = acc, .value = body.value, .factor = body.factor, .guard = counts, .at = lane, .lane = lane != NULL};
   if (finds_position(combine)) stmt.at = reduced_position(b);
   nest_update(b->nest, &stmt);
+}
+
+static void set_tile_point(Build *b, int k) {
+  for (int a = 0; a < 2; a++) b->index[b->scheme->out[a].index[0]] = b->tile_at[k][a];
+}
+
+// The accumulators of a tile's points follow one another from `acc` on.
+static void update(Build *b, int acc, const Expr *lane) {
+  if (b->n_tile == 0) update_point(b, acc, lane);
+  for (int k = 0; k < b->n_tile; k++) {
+    set_tile_point(b, k);
+    update_point(b, acc + k, lane);
+  }
 }
 
 // A point [n, i, .., c] of a tally, whose indices are c, n, i, ..
@@ -235,16 +256,23 @@ static void reduce_axes(Build *b, int k, int acc) {
   close_blocks(b, opened);
 }
 
-static ValueId reduce(Build *b) {
-  const Node *root = root_of(b);
-  const IndexDef *def = root->index;
+static int start_sum(Build *b) {
+  const IndexDef *def = root_of(b)->index;
   DType type = def->body[def->n_body - 1].type;
   bool along = b->scheme->along_reduction;
-  int acc = nest_start(b->nest, (Acc){def->combine, type, along ? 16 : b->nest->lanes, along});
+  return nest_start(b->nest, (Acc){def->combine, type, along ? 16 : b->nest->lanes, along});
+}
+
+// Returns the first accumulator.
+static int reduce_all(Build *b) {
+  int acc = start_sum(b);
+  for (int k = 1; k < b->n_tile; k++) (void)start_sum(b);
   for (int k = 0; k < b->scheme->n_red; k++) forget_axis(b, &b->scheme->red[k]);
   reduce_axes(b, 0, acc);
-  return nest_result(b->nest, acc);
+  return acc;
 }
+
+static ValueId reduce(Build *b) { return nest_result(b->nest, reduce_all(b)); }
 
 // The chunks' sums of this result, first to last.
 static ValueId combine(Build *b) {
@@ -346,6 +374,76 @@ static void at_point(Build *b) {
       dlc_bug("a border is not swept by points");
   }
   store_outputs(b);
+}
+
+// ---- tiles of points whose sums are taken at once -----------------------------------------------------------------
+
+static void at_tile(Build *b) {
+  int acc = reduce_all(b);
+  ValueId sum[SWEEP_TILE_MOST];
+  for (int k = 0; k < b->n_tile; k++) sum[k] = nest_result(b->nest, acc + k);
+  for (int k = 0; k < b->n_tile; k++) {
+    set_tile_point(b, k);
+    for (int d = 0; d < b->sweep->n_out; d++) b->lower.point[d] = b->index[d];
+    b->lower.root_value = sum[k];
+    store_outputs(b);
+  }
+}
+
+// A loop over out[a] by `size` elements.
+static const Expr *open_tiles(Build *b, int a, const Expr *from, const Expr *to, const Expr *limit, int64_t size) {
+  const SweepAxis *axis = &b->scheme->out[a];
+  int var = nest_var(b->nest, axis->name, axis->extent);
+  nest_open_loop(b->nest,
+                 &(Loop){.var = var, .from = from, .to = to, .limit = limit, .step = size, .lanes = 1, .live = 1});
+  const Expr *at = expr_var(&b->nest->pool, var);
+  for (int64_t k = 1; k < size; k++) nest_know_inside(b->nest, expr_offset(&b->nest->pool, at, k), axis->extent);
+  return at;
+}
+
+static void tile_of(Build *b, const Expr *row, int64_t rows, const Expr *column, int64_t columns) {
+  b->n_tile = 0;
+  for (int64_t i = 0; i < rows; i++)
+    for (int64_t j = 0; j < columns; j++) {
+      b->tile_at[b->n_tile][0] = expr_offset(&b->nest->pool, row, i);
+      b->tile_at[b->n_tile++][1] = expr_offset(&b->nest->pool, column, j);
+    }
+  at_tile(b);
+}
+
+// The elements of an axis that whole tiles cover.
+static const Expr *whole_tiles(Build *b, int a) {
+  ExprPool *pool = &b->nest->pool;
+  Size size = size_const(b->scheme->tile[a]);
+  return expr_scale(pool, expr_div(pool, expr_size(pool, b->scheme->out[a].extent), size), size);
+}
+
+static void sweep_columns(Build *b, const Expr *row, int64_t rows) {
+  const Expr *end = expr_size(&b->nest->pool, b->scheme->out[1].extent), *whole = whole_tiles(b, 1);
+  int64_t columns = b->scheme->tile[1];
+  tile_of(b, row, rows, open_tiles(b, 1, number(b, 0), whole, NULL, columns), columns);
+  nest_close(b->nest);
+  if (whole == end) return;
+  tile_of(b, row, rows, open_tiles(b, 1, whole, end, NULL, 1), 1);
+  nest_close(b->nest);
+}
+
+// Items are blocks of rows, whole tiles; what is left of the rows belongs to the last block.
+static void sweep_tiles(Build *b) {
+  ExprPool *pool = &b->nest->pool;
+  Size extent = b->scheme->out[0].extent, block = size_const(b->scheme->block);
+  const Expr *from = expr_scale(pool, expr_var(pool, b->nest->begin), block);
+  const Expr *to = expr_scale(pool, expr_var(pool, b->nest->end), block), *whole = whole_tiles(b, 0);
+  int64_t rows = b->scheme->tile[0];
+  sweep_columns(b, open_tiles(b, 0, from, to, whole, rows), rows);
+  nest_close(b->nest);
+  if (whole != expr_size(pool, extent)) {
+    sweep_columns(b, open_tiles(b, 0, whole, to, expr_size(pool, extent), 1), 1);
+    nest_close(b->nest);
+  }
+  b->nest->items = (DlcCount){extent.scale, 0, b->scheme->block, 1};
+  for (int k = 0; k < IR_MAX_SYMBOLS; k++)
+    if (extent.power[k]) b->nest->items.symbol = k + 1;
 }
 
 // ---- the loops around it ------------------------------------------------------------------------------------------
@@ -517,7 +615,9 @@ Nest *sweep_build(Arena *arena, const Sweep *sweep, const Scheme *scheme, int *v
   b.lower = (Lower){.plan = sweep->plan, .kernel = sweep->kernel, .nest = nest, .root_value = VALUE_NONE};
   b.lane_from = expr_const(&nest->pool, 0);
   for (int k = 0; k < sweep->n_out + sweep->n_red; k++) b.index[k] = expr_const(&nest->pool, 0);
-  if (sweep_is_chunked(sweep) || scheme->lane_chunk > 0)
+  if (scheme->tile[0] > 0)
+    sweep_tiles(&b);
+  else if (sweep_is_chunked(sweep) || scheme->lane_chunk > 0)
     sweep_parts(&b);
   else
     sweep_blocks(&b);
