@@ -37,15 +37,15 @@ static void run_rows(Prediction *p, int64_t first, int64_t rows) {
   for (int k = 0; k < r->step->n_outputs; k++) {
     const DlcTensor *output = &r->step->outputs[k];
     int64_t size = dtype_size((DType)output->type);
-    int64_t at = runner_is_batched(output) ? first * runner_elements(output, 1) : 0;
-    memcpy(p->results[k] + at * size, runner_output(r, k), (size_t)(runner_elements(output, rows) * size));
+    int64_t at = runner_held_is_batched(r, output) ? first * runner_held_elements(r, output, 1) : 0;
+    memcpy(p->results[k] + at * size, runner_output(r, k), (size_t)(runner_held_elements(r, output, rows) * size));
   }
 }
 
 static bool write_output(Prediction *p, int output, const char *path) {
   const DlcTensor *tensor = &p->runner->step->outputs[output];
   int64_t dim[8];
-  for (int d = 0; d < tensor->rank; d++) dim[d] = runner_dim(tensor, d, p->rows);
+  for (int d = 0; d < tensor->rank; d++) dim[d] = runner_held_dim(p->runner, tensor, d, p->rows);
   int error = npy_write(p->session->io, p->session->arena, path, tensor->type, tensor->rank, dim, p->results[output]);
   if (error) diag_error(p->session->sink, DIAG_E0651, SPAN_NONE, "cannot write '%s': %s", path, strerror(-error));
   return !error;
@@ -93,7 +93,7 @@ static int predict(Session *session, Pipeline *pipeline, Unit *unit, Team *team)
   if (!read_inputs(&p)) return STATUS_DATA;
   p.results = arena_array(session->arena, (size_t)step->n_outputs, sizeof *p.results);
   for (int k = 0; k < step->n_outputs; k++) {
-    int64_t count = runner_elements(&step->outputs[k], p.rows);
+    int64_t count = runner_held_elements(p.runner, &step->outputs[k], p.rows);
     p.results[k] = arena_array(session->arena, (size_t)count, (size_t)dtype_size((DType)step->outputs[k].type));
   }
   for (int64_t first = 0; first < p.rows; first += pipeline->batch) {

@@ -26,6 +26,22 @@ int64_t runner_elements(const DlcTensor *tensor, int64_t rows) {
 
 bool runner_is_batched(const DlcTensor *tensor) { return tensor->rank > 0 && tensor->symbol[0] != 0; }
 
+int64_t runner_held_dim(const Runner *r, const DlcTensor *tensor, int d, int64_t rows) {
+  int symbol = tensor->symbol[d];
+  int64_t held = symbol ? r->symbols[symbol - 1] : 0;
+  return held ? tensor->scale[d] * held : runner_dim(tensor, d, rows);
+}
+
+int64_t runner_held_elements(const Runner *r, const DlcTensor *tensor, int64_t rows) {
+  int64_t count = 1;
+  for (int d = 0; d < tensor->rank; d++) count *= runner_held_dim(r, tensor, d, rows);
+  return count;
+}
+
+bool runner_held_is_batched(const Runner *r, const DlcTensor *tensor) {
+  return runner_is_batched(tensor) && r->symbols[tensor->symbol[0] - 1] == 0;
+}
+
 Runner *runner_new(Arena *arena, const Unit *unit, Team *team, const Runner *shared) {
   Runner *r = arena_alloc(arena, sizeof *r);
   r->step = codegen_step(unit->compiled);

@@ -46,3 +46,8 @@ int runner_find_input(const Runner *runner, const char *name);
 int64_t runner_elements(const DlcTensor *tensor, int64_t rows);
 int64_t runner_dim(const DlcTensor *tensor, int d, int64_t rows);
 bool runner_is_batched(const DlcTensor *tensor);  // does dimension 0 depend on the batch?
+// The same sizes, of a step that may hold memory, whose rows are sizes of their own.
+int64_t runner_held_elements(const Runner *runner, const DlcTensor *tensor, int64_t rows);
+int64_t runner_held_dim(const Runner *runner, const DlcTensor *tensor, int d, int64_t rows);
+// Does dimension 0 depend on the batch, and not on memory's rows?
+bool runner_held_is_batched(const Runner *runner, const DlcTensor *tensor);

@@ -1,5 +1,5 @@
 """neighbours.py make FOLDER: points on a grid, so that distances and votes tie often. neighbours.py check FOLDER FILE: the
-search's JSON against plain loops."""
+search's JSON against plain loops. neighbours.py far FOLDER: held.dl's results."""
 import json
 import os
 import struct
@@ -46,6 +46,14 @@ if sys.argv[1] == 'make':
     for name, (rows, labels) in (('', train), ('test-', test)):
         write(os.path.join(sys.argv[2], name + 'x.npy'), '<f4', (len(rows), 3), [v for row in rows for v in row])
         write(os.path.join(sys.argv[2], name + 'label.npy'), '<i4', (len(rows),), labels)
+    sys.exit()
+
+if sys.argv[1] == 'far':
+    near, last = (open(os.path.join(sys.argv[2], name), 'rb').read() for name in ('near.npy', 'last.npy'))
+    assert b"'shape': (30, 62)" in near and b"'shape': (62,)" in last, (near[:80], last[:80])
+    want = [sum(abs(a - b) for a, b in zip(row, other)) for row in test[0] for other in train[0]]
+    assert list(array('f', near[-30 * 62 * 4:])) == want
+    assert list(array('i', last[-62 * 4:])) == [label + 1 for label in train[1]]
     sys.exit()
 
 found = json.load(open(sys.argv[3]))
