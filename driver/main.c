@@ -28,8 +28,9 @@ static const Command commands[] = {
     {"search", command_search, "FILE.dl", 1, 1, "choose hyperparameters by a search block",
      "Tries every combination of the search block's values, by cross-validation on the training split or on a validation\n"
      "split; prints a table with mean and standard deviation over the folds, and the winner on the test split, once. A\n"
-     "network is compiled once for all combinations that do not change it. --json prints one object.",
-     "dlc search examples/neighbours.dl --data ../shared/data"},
+     "network is compiled once for all combinations that do not change it. --json prints one object; -o FILE.svg draws the\n"
+     "table as well, and the scores over its first row of numbers.",
+     "dlc search examples/neighbours/cross_validation.dl --data ../shared/data -o table.svg"},
     {"eval", command_eval, "FILE.dl", 1, 1, "loss and metrics of saved weights on a split",
      "Runs the inference version over every row of a split of the data and prints the loss and each metric of the\n"
      "train block; --json prints them as one object.",

@@ -67,7 +67,7 @@ static const Row rows[] = {
      NULL},
     {{"split", 0, "NAME", "eval predict report", "which split of the data (default: test; predict: none)"}, ARG_TEXT, FIELD(split), NULL},
     {{"input", 0, "NAME=X.npy,..", "predict grad", "the model's inputs"}, ARG_TEXT, FIELD(input), NULL},
-    {{"output", 'o', "FILE", "predict init grad graph report fmt",
+    {{"output", 'o', "FILE", "predict init grad graph report search fmt",
       "where the result goes; predict: y.npy or a=a.npy,b=b.npy"},
      ARG_TEXT,
      FIELD(output),

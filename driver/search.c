@@ -292,6 +292,16 @@ static bool test_winner(Search *s) {
   return !s->has_test || measure_whole(s, p, s->network->test, &s->test);
 }
 
+static bool write_picture(Search *s) {
+  const char *path = s->session->options.output;
+  if (!path) return true;
+  Text picture = text_new(s->session->arena);
+  search_svg(s, &picture);
+  int error = io_replace(s->session->io, s->session->arena, path, picture.bytes, picture.length);
+  if (error) diag_error(s->session->sink, DIAG_E0651, SPAN_NONE, "cannot write '%s': %s", path, strerror(-error));
+  return !error;
+}
+
 static int run_search(Search *s) {
   for (int64_t c = 0; c < s->n; c++)
     if (!try_candidate(s, c)) return signals_caught() ? 128 + signals_caught() : STATUS_WRONG;
@@ -301,6 +311,7 @@ static int run_search(Search *s) {
     search_json(s, &s->session->out);
   else
     search_table(s, &s->session->out);
+  if (!write_picture(s)) return STATUS_WRITE;
   return s->winner >= 0 ? STATUS_DONE : STATUS_DIVERGED;
 }
 
@@ -313,8 +324,17 @@ static bool choose_model(Search *s, Pipeline *p) {
   return false;
 }
 
+// Before hours are spent on what it would show.
+static bool check_output(Session *session) {
+  const char *path = session->options.output, *ending = path ? strrchr(path, '.') : NULL;
+  if (!path || (ending && !strcmp(ending, ".svg"))) return true;
+  diag_error(session->sink, DIAG_E0601, SPAN_NONE, "-o takes FILE.svg, not '%s'", path);
+  return false;
+}
+
 int command_search(Session *session) {
   Search s = {.session = session, .winner = -1};
+  if (!check_output(session)) return STATUS_USAGE;
   Pipeline *p = pipeline_read(session);
   if (!p) return STATUS_WRONG;
   if (!choose_model(&s, p)) return STATUS_USAGE;

@@ -1,4 +1,4 @@
-// What a search holds. Private to search.c and search_table.c.
+// What a search holds. Private to search.c, search_table.c and search_svg.c.
 #pragma once
 #include "data_bind.h"
 #include "memory.h"
@@ -47,3 +47,5 @@ int search_choice(const SearchSpec *spec, int64_t candidate, int axis);  // whic
 const char *search_words(const Search *search, int64_t candidate);       // "k = 3  distance = l1"
 void search_table(const Search *search, Text *out);
 void search_json(const Search *search, Text *out);
+// The scores over the first axis of numbers, and the table below, as one picture.
+void search_svg(const Search *search, Text *out);

@@ -31,7 +31,7 @@ void svg_add_escaped(Text *out, const char *text) { graphviz_add_escaped(out, te
 
 void svg_series_add(Arena *arena, SvgSeries *series, double x, double y) {
   series->points = arena_grow(arena, series->points, (size_t)series->n, &series->capacity, sizeof *series->points);
-  series->points[series->n++] = (SvgPoint){x, y};
+  series->points[series->n++] = (SvgPoint){x, y, 0};
 }
 
 // ---- the frame of a chart -------------------------------------------------------------------------------------------
@@ -55,8 +55,8 @@ static void find_range(Frame *f) {
       if (!isfinite(y) || !isfinite(point.x)) continue;
       f->x0 = fmin(f->x0, point.x);
       f->x1 = fmax(f->x1, point.x);
-      f->y0 = fmin(f->y0, y);
-      f->y1 = fmax(f->y1, y);
+      f->y0 = fmin(f->y0, y - point.spread);
+      f->y1 = fmax(f->y1, y + point.spread);
     }
   }
 }
@@ -133,10 +133,15 @@ static void draw_y_axis(const Frame *f) {
 }
 
 static void draw_x_axis(const Frame *f) {
-  double step = fmax(1, tick_step(f->x1 - f->x0));
+  SvgAxis kind = f->chart->x_axis;
+  double step = tick_step(f->x1 - f->x0);
+  if (kind != SVG_REAL) step = fmax(1, step);
   for (double x = ceil(f->x0 / step) * step; x <= f->x1 + step * 1e-6; x += step) {
     text_printf(f->out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">", at_x(f, x), f->bottom + 15);
-    add_tick_text(f->out, x, step);
+    if (kind == SVG_POWERS)
+      text_printf(f->out, "%g", pow(10, x));
+    else
+      add_tick_text(f->out, x, step);
     text_add(f->out, "</text>");
   }
   text_printf(f->out,
@@ -176,6 +181,15 @@ static void draw_dots(const Frame *f, const SvgSeries *series) {
                 at_x(f, series->points[k].x), at_y(f, y));
     svg_add_escaped(f->out, series->name);
     text_printf(f->out, ", %g: %.5g</title></circle>", series->points[k].x, series->points[k].y);
+  }
+}
+
+static void draw_spreads(const Frame *f, const SvgSeries *series) {
+  for (int k = 0; k < series->n; k++) {
+    const SvgPoint *p = &series->points[k];
+    if (!(p->spread > 0) || !isfinite(p->y)) continue;
+    text_printf(f->out, "<path class=\"series k%d\" d=\"M%.1f %.1fV%.1f\"/>", series->colour % SVG_COLOURS,
+                at_x(f, p->x), at_y(f, p->y - p->spread), at_y(f, p->y + p->spread));
   }
 }
 
@@ -223,7 +237,8 @@ void svg_chart(const SvgChart *chart, double y, Text *out) {
   draw_x_axis(&f);
   draw_guide(&f);
   for (int s = 0; s < chart->n_series; s++) {
-    draw_line(&f, &chart->series[s]);
+    if (!chart->series[s].no_line) draw_line(&f, &chart->series[s]);
+    draw_spreads(&f, &chart->series[s]);
     if (chart->series[s].dots) draw_dots(&f, &chart->series[s]);
   }
   text_add(out, "</svg>\n");

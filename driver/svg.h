@@ -7,7 +7,14 @@ enum { SVG_COLOURS = 8 };
 
 typedef struct SvgPoint {
   double x, y;
+  double spread;  // > 0: a bar so far up and down
 } SvgPoint;
+
+typedef enum SvgAxis {
+  SVG_STEPS,  // whole numbers
+  SVG_REAL,
+  SVG_POWERS  // the points' x are exponents of 10
+} SvgAxis;
 
 typedef struct SvgSeries {
   const char *name;
@@ -18,12 +25,14 @@ typedef struct SvgSeries {
   bool dashed;    // of another split than train
   bool faint;     // thin and pale: what is noisy
   bool dots;      // a dot at each point
+  bool no_line;   // and nothing between them
   bool unlisted;  // not in the legend
 } SvgSeries;
 
 typedef struct SvgChart {
   const char *title, *x_name;
   const char *note;  // behind the title, small: how to read it; NULL: nothing
+  SvgAxis x_axis;
   SvgSeries *series;  // [n_series]
   int n_series;
   bool log_y;    // what is not positive is left out
