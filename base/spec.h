@@ -134,7 +134,7 @@ typedef struct CsvSpec {  // csv(file, columns, ..)
   double fill;          // MISSING_VALUE
 } CsvSpec;
 
-typedef enum ImageFit { FIT_STRETCH, FIT_CROP, FIT_PAD, FIT_TILES } ImageFit;
+typedef enum ImageFit { FIT_STRETCH, FIT_CROP, FIT_PAD, FIT_TILES, FIT_CORNER } ImageFit;
 typedef struct ImagesSpec {  // images(dir, size, ..)
   int64_t height, width;     // 0: those of the first file, which all must have
   ImageFit fit;

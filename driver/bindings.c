@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "pictures.h"
+
 NamedFiles bindings_parse(Arena *arena, const char *text) {
   NamedFiles list = {0};
   size_t capacity = 0;
@@ -76,7 +78,9 @@ static bool type_fits(const DlcTensor *input, const NpyArray *array) {
 }
 
 static bool read_one(Session *session, const DlcTensor *input, const NamedFile *file, NpyArray *array, int64_t *rows) {
-  if (!npy_read(session->arena, session->sink, session->io, file->path, array)) return false;
+  bool read = picture_named(file->path) ? picture_read(session, input, file->path, array)
+                                        : npy_read(session->arena, session->sink, session->io, file->path, array);
+  if (!read) return false;
   if (!type_fits(input, array)) {
     diag_error(session->sink, DIAG_E0450, SPAN_NONE, "'%s' holds %s, but input '%s' is %s", file->path,
                dtype_name((DType)array->type), input->name, dtype_name((DType)input->type));

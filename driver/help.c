@@ -46,7 +46,7 @@ static void overview(Session *session) {
   Text *out = &session->out;
   text_add(out,
            "dlc compiles neural networks written in a small text language to native code, and trains them.\n\n"
-           "  dlc examples/lenet5.dl               what the network is made of, layer by layer\n"
+           "  dlc examples/lenet/lenet5.dl         what the network is made of, layer by layer\n"
            "  dlc train examples/digits.dl         train it; the data is generated, nothing is downloaded\n"
            "  dlc help train                       a command's options\n\n"
            "Commands:\n");

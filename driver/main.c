@@ -6,25 +6,25 @@ static const Command commands[] = {
     {"compile", command_compile, "FILE.dl", 1, 1, "what a program is made of, compiled",
      "Checks a program, runs every pass and compiles all kernels. Shows every layer with its shape, parameters and\n"
      "floating-point operations for one row, the kernels after fusion, the memory plan and how long compiling took.",
-     "dlc examples/lenet5.dl\n"
-     "dlc compile examples/resnet20.dl --batch 1 --mode infer --json"},
+     "dlc examples/lenet/lenet5.dl\n"
+     "dlc compile examples/resnet/resnet20.dl --batch 1 --mode infer --json"},
     {"check", command_check, "FILE.dl", 1, 1, "everything that can be known without data or code",
      "Checks names, shapes, data and train blocks, and that a gradient reaches every parameter. Opens no data and\n"
      "generates no code.",
-     "dlc check examples/lenet5.dl"},
+     "dlc check examples/lenet/lenet5.dl"},
     {"dump", command_dump, "FILE.dl", 1, 1, "what the compiler holds after a stage",
      "Prints one of the compiler's representations as text. With a train block this is the training version, loss and\n"
      "gradients included, unless --mode infer; without one it is the inference version, unless --mode train.",
-     "dlc dump examples/lenet5.dl --stage ir\n"
-     "dlc dump examples/lenet5.dl --stage loops --mode infer --batch 1"},
+     "dlc dump examples/lenet/lenet5.dl --stage ir\n"
+     "dlc dump examples/lenet/lenet5.dl --stage loops --mode infer --batch 1"},
     {"train", command_train, "FILE.dl", 1, 1, "run a model's train block",
      "Trains and writes a run directory: checkpoints (step-*.safetensors with the weights, step-*.run with all else that a\n"
      "resumed run needs), log.jsonl and curves.jsonl, TensorBoard's events, the program and its options. Every\n"
      "split is evaluated after each epoch. Ctrl-C writes a checkpoint and ends; --resume DIR goes on there, with the bits\n"
      "of the uninterrupted run.",
      "dlc train examples/digits.dl\n"
-     "dlc train examples/lenet5.dl --data ../shared/data --epochs 3 --out runs/lenet5\n"
-     "dlc train examples/lenet5.dl --data ../shared/data --resume runs/lenet5"},
+     "dlc train examples/lenet/lenet5.dl --data ../shared/data --epochs 3 --out runs/lenet5\n"
+     "dlc train examples/lenet/lenet5.dl --data ../shared/data --resume runs/lenet5"},
     {"search", command_search, "FILE.dl", 1, 1, "choose hyperparameters by a search block",
      "Tries every combination of the search block's values, by cross-validation on the training split or on a validation\n"
      "split; prints a table with mean and standard deviation over the folds, and the winner on the test split, once. A\n"
@@ -37,12 +37,15 @@ static const Command commands[] = {
      "dlc eval examples/digits.dl --weights run/step-00000471.safetensors --split test"},
     {"predict", command_predict, "FILE.dl", 1, 1, "a model's outputs for given inputs",
      "Runs the inference version on any number of rows. Inputs and outputs are .npy files, by name; a model with one\n"
-     "output takes --output y.npy. --weights may be left out for a model without parameters. With --split the inputs\n"
-     "come from the train block's data, and --output may name fields that it reads as well: found=y.npy,label=l.npy.",
-     "dlc predict examples/lenet5.dl --weights w.safetensors --input image=x.npy --output y.npy"},
+     "output takes --output y.npy. An image file (PNG, JPEG, BMP, PPM, PGM) is one row of an input, f32 from 0 to 1, and\n"
+     "--output y.png writes rows as images. --weights may be left out for a model without parameters. With --split the\n"
+     "inputs come from the train block's data, and --output may name fields that it reads as well:\n"
+     "found=y.npy,label=l.npy.",
+     "dlc predict examples/lenet/lenet5.dl --weights w.safetensors --input image=x.npy --output y.npy\n"
+     "dlc predict examples/segmentation/membranes.dl --weights w.safetensors --input image=x.png --output y.png"},
     {"init", command_init, "FILE.dl", 1, 1, "the initial weights of a seed",
      "Writes the weights with which training with that seed would start, in the form of a checkpoint.",
-     "dlc init examples/lenet5.dl --seed 1 -o w.safetensors"},
+     "dlc init examples/lenet/lenet5.dl --seed 1 -o w.safetensors"},
     {"grad", command_grad, "FILE.dl", 1, 1, "values and gradients at a point",
      "With --at: every value of a small model at a point and the derivative of its result by each, in double, and the\n"
      "graph with each value above its gradient (not with --quiet). -o g.svg (.png, .pdf) draws it through Graphviz, -o g.dot or --dot\n"
@@ -53,7 +56,7 @@ static const Command commands[] = {
      "and grad.INPUT.",
      "dlc grad examples/backprop/gradient.dl --at x=-2,y=5,z=-4\n"
      "dlc grad examples/backprop/rectifier.dl --at x=normal --batch 100 --jacobian\n"
-     "dlc grad examples/lenet5.dl --weights w.safetensors --input image=x.npy,label=y.npy -o grads.safetensors"},
+     "dlc grad examples/lenet/lenet5.dl --weights w.safetensors --input image=x.npy,label=y.npy -o grads.safetensors"},
     {"doctor", command_doctor, "FILE.dl", 1, 1, "what to check before a long run, checked",
      "Looks at the data, the first weights and the gradients, and trains for a moment on a sample: inputs, labels, first\n"
      "loss, regularisation, steps without slope, gradients against finite differences, 20 samples learnt by heart, a range\n"
@@ -70,24 +73,24 @@ static const Command commands[] = {
      "Draws the network through Graphviz: a box for each call that the model makes, with its parameters, the shapes on the\n"
      "edges. -o takes FILE.svg, .png, .pdf or .dot; without it the text for Graphviz is printed. --depth 2 opens the\n"
      "functions of the program itself.",
-     "dlc graph examples/lenet5.dl -o lenet5.svg\n"
-     "dlc graph examples/resnet20.dl --depth 2 -o resnet20.svg"},
+     "dlc graph examples/lenet/lenet5.dl -o lenet5.svg\n"
+     "dlc graph examples/resnet/resnet20.dl --depth 2 -o resnet20.svg"},
     {"bench", command_bench, "FILE.dl", 1, 1, "how fast a step is",
      "Times steps on data in memory: normal inputs, uniform labels; opens no data. A model without a train block takes\n"
      "the mean square of its output as its loss and plain SGD. --profile shows each kernel's time.",
-     "dlc bench examples/lenet5.dl --mode train --batch 64\n"
-     "dlc bench examples/resnet20.dl --mode infer --batch 1 --json"},
+     "dlc bench examples/lenet/lenet5.dl --mode train --batch 64\n"
+     "dlc bench examples/resnet/resnet20.dl --mode infer --batch 1 --json"},
     {"explain", command_explain, "FILE.dl", 1, 1, "what each line costs, and why",
      "Runs steps as dlc bench does, and shows the program's text with each line's shape, operations, bytes, time and share\n"
      "of the machine's peak, and the kernels that it became part of; then every kernel, and what kept it from being one with\n"
      "its neighbours.",
-     "dlc explain examples/lenet5.dl\n"
-     "dlc explain examples/resnet20.dl --mode infer --batch 1"},
+     "dlc explain examples/lenet/lenet5.dl\n"
+     "dlc explain examples/resnet/resnet20.dl --mode infer --batch 1"},
     {"fmt", command_fmt, "FILE.dl", 1, 1, "format a program",
      "Writes the program back with canonical indentation and blanks. Line breaks, comments and columns that are lined up\n"
      "with blanks stay. -o FILE writes there instead, -o - to standard output; --check only says whether it is formatted.",
-     "dlc fmt examples/lenet5.dl -o -\n"
-     "dlc fmt --check examples/lenet5.dl"},
+     "dlc fmt examples/lenet/lenet5.dl -o -\n"
+     "dlc fmt --check examples/lenet/lenet5.dl"},
     {"opt", command_opt, "FILE.dlir", 1, 1, "run passes over the IR's text form",
      "Reads a graph, verifies it, runs the passes that --passes names, in that order, and prints the result. Without\n"
      "--passes it only reads, verifies and prints.",

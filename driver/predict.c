@@ -1,10 +1,12 @@
-// dlc predict: the inference version of a model on any number of rows, .npy in and out; over a split: predict_split.c.
+// dlc predict: the inference version of a model on any number of rows, .npy files or images in and out; over a split:
+// predict_split.c.
 #include <string.h>
 
 #include "bindings.h"
 #include "checkpoint.h"
 #include "commands.h"
 #include "memory.h"
+#include "pictures.h"
 #include "predict_split.h"
 #include "runner.h"
 
@@ -42,13 +44,11 @@ static void run_rows(Prediction *p, int64_t first, int64_t rows) {
   }
 }
 
-static bool write_output(Prediction *p, int output, const char *path) {
+static int write_output(Prediction *p, int output, const char *path) {
   const DlcTensor *tensor = &p->runner->step->outputs[output];
   int64_t dim[8];
   for (int d = 0; d < tensor->rank; d++) dim[d] = runner_held_dim(p->runner, tensor, d, p->rows);
-  int error = npy_write(p->session->io, p->session->arena, path, tensor->type, tensor->rank, dim, p->results[output]);
-  if (error) diag_error(p->session->sink, DIAG_E0651, SPAN_NONE, "cannot write '%s': %s", path, strerror(-error));
-  return !error;
+  return tensor_write(p->session, path, tensor->type, tensor->rank, dim, p->results[output]);
 }
 
 // --output y.npy of a model with one output, or a=a.npy,b=b.npy.
@@ -65,7 +65,8 @@ static int write_outputs(Prediction *p) {
         diag_line(p->session->sink, diag, DIAG_NOTE, "there is '%s'", step->outputs[n].name);
       return STATUS_DATA;
     }
-    if (!write_output(p, output, file->path)) return STATUS_WRITE;
+    int status = write_output(p, output, file->path);
+    if (status != STATUS_DONE) return status;
   }
   return STATUS_DONE;
 }

@@ -218,8 +218,8 @@ static const OptionRule images_rules[] = {
     {"classes", OPTION_EXPR, false, 0, 0},  {"header", OPTION_FLAG, false, 0, 0}};
 
 static bool take_images(const Call *c) {
-  static const char *const fits[] = {
-      [FIT_STRETCH] = "stretch", [FIT_CROP] = "crop", [FIT_PAD] = "pad", [FIT_TILES] = "tiles", NULL};
+  static const char *const fits[] = {[FIT_STRETCH] = "stretch", [FIT_CROP] = "crop",     [FIT_PAD] = "pad",
+                                     [FIT_TILES] = "tiles",     [FIT_CORNER] = "corner", NULL};
   static const char *const samplings[] = {"bilinear", "nearest", NULL};
   const OptionValue *v = c->values;
   ImagesSpec *images = &c->source->images;

@@ -1,4 +1,4 @@
-// Pictures in memory and the files that they come from. Private to the source `images`.
+// Pictures in memory, the files that they come from, and PNG files of them.
 #pragma once
 #include "data.h"
 
@@ -21,6 +21,9 @@ const char *png_decode(Arena *arena, const unsigned char *bytes, size_t size, bo
 const char *jpeg_decode(Arena *arena, const unsigned char *bytes, size_t size, bool header_only, Image *image);
 const char *bmp_decode(Arena *arena, const unsigned char *bytes, size_t size, bool header_only, Image *image);
 const char *pnm_decode(Arena *arena, const unsigned char *bytes, size_t size, bool header_only, Image *image);
+
+// A PNG file's bytes of 8-bit pixels, in the arena. False where libpng refuses (a side above its limit).
+bool png_encode(Arena *arena, const Image *image, unsigned char **bytes, size_t *size);
 
 // Room for the pixels of a header, or why there is none: `best` bytes of pixels are the most that a byte of the file
 // can stand for.

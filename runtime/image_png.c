@@ -85,3 +85,17 @@ const char *png_decode(Arena *arena, const unsigned char *bytes, size_t size, bo
   png_destroy_read_struct(&r.png, &r.info, NULL);
   return r.why;
 }
+
+// ---- writing --------------------------------------------------------------------------------------------------------
+
+bool png_encode(Arena *arena, const Image *image, unsigned char **bytes, size_t *size) {
+  png_image png = {.version = PNG_IMAGE_VERSION,
+                   .width = (png_uint_32)image->width,
+                   .height = (png_uint_32)image->height,
+                   .format = image->channels == 3 ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY};
+  png_alloc_size_t length = 0;
+  if (!png_image_write_to_memory(&png, NULL, &length, 0, image->pixels, 0, NULL)) return false;
+  *bytes = arena_alloc(arena, length);
+  *size = length;
+  return png_image_write_to_memory(&png, *bytes, &length, 0, image->pixels, 0, NULL);
+}

@@ -1,5 +1,6 @@
 // Folders of images. A folder's own images are one split without labels; where it holds folders, each is a class. Sizes
-// are made alike, or images are cut into tiles; every image has the form (bits, channels) of the first one.
+// are made alike, images are cut into tiles, or each lies in the corner of a row; every image has the form (bits,
+// channels) of the first one.
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
@@ -155,6 +156,10 @@ static bool check_form(const ImageSet *set, const ImageFile *file, const Image *
               "channels = 1 or channels = 3 makes them alike");
     return false;
   }
+  if (set->spec->fit == FIT_CORNER && (image->height > set->height || image->width > set->width))
+    return data_refuse(set->o, DIAG_E0416, file->path, "it is %lldx%lld, larger than the %lldx%lld of a row",
+                       (long long)image->height, (long long)image->width, (long long)set->height,
+                       (long long)set->width);
   if (set->spec->height || (image->height == form->height && image->width == form->width)) return true;
   data_refuse(set->o, DIAG_E0416, file->path, "it is %lldx%lld, the images before are %lldx%lld",
               (long long)image->height, (long long)image->width, (long long)form->height, (long long)form->width);
@@ -195,6 +200,7 @@ static bool measure(ImageSet *set) {
 static void place_image(const ImageSet *set, Arena *arena, const Image *image, char *to) {
   int64_t height = set->height, width = set->width, top = 0, left = 0;
   ImageWindow w = {0, 0, (double)image->height, (double)image->width};
+  bool nearest = set->spec->nearest;
   double down = w.height / (double)height, across = w.width / (double)width;
   if (set->spec->fit == FIT_CROP) {
     double scale = down < across ? down : across;
@@ -208,9 +214,13 @@ static void place_image(const ImageSet *set, Arena *arena, const Image *image, c
     width = width < 1 ? 1 : width > set->width ? set->width : width;
     top = (set->height - height) / 2;
     left = (set->width - width) / 2;
+  } else if (set->spec->fit == FIT_CORNER) {
+    height = image->height;
+    width = image->width;
+    nearest = true;
   }
   int64_t pixel = set->row_bytes / (set->height * set->width);
-  image_resize(arena, image, &w, set->spec->nearest, height, width, set->width, to + (top * set->width + left) * pixel);
+  image_resize(arena, image, &w, nearest, height, width, set->width, to + (top * set->width + left) * pixel);
 }
 
 static void add_row(const ImageSet *set, const ImageFile *file, const Image *image, int64_t row) {

@@ -54,12 +54,12 @@ try 0 grad examples/backprop/gradient.dl --at x=-2,y=5,z=-4 --check
 try 0 grad examples/backprop/norm.dl --at 'W=[[0.1,0.5],[-0.3,0.8]],x=[0.2,0.4]'
 try 0 grad examples/backprop/rectifier.dl --at x=normal --batch 10 --jacobian -o "$work/g.dot"
 try 0 grad examples/backprop/vector_sum.dl --at 'x=[1,2,3],y=[4,5,6]' --jacobian --dot
-try 0 graph examples/resnet20.dl --depth 2
+try 0 graph examples/resnet/resnet20.dl --depth 2
 try 0 report "$work/tiny" -o "$work/r.html"
 try 0 report "$work/tiny" "$work/net" -o "$work/r.svg"
 for program in healthy infinite unreached zeros; do try '0 1' doctor tests/golden/lessons/Inputs/doctor/$program.dl; done
-try 0 bench examples/lenet5.dl --mode train --batch 3 --seconds 0.2
-for stage in tokens ast ir grad fused loops plan llvm asm; do try 0 dump examples/resnet20.dl --stage $stage --mode train; done
+try 0 bench examples/lenet/lenet5.dl --mode train --batch 3 --seconds 0.2
+for stage in tokens ast ir grad fused loops plan llvm asm; do try 0 dump examples/resnet/resnet20.dl --stage $stage --mode train; done
 
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]

@@ -59,7 +59,7 @@ static void equal_keys_are_equal_code(void **state) {
       "tests/bench/cbr-64x32.dl",     "tests/bench/alexnet.dl",
       "tests/bench/linear.dl",        "examples/backprop/norm.dl",
       "tests/peers/conv_variants.dl", "tests/peers/formula.dl",
-      "tests/peers/lenet_tanh.dl",    "examples/lenet5.dl",
+      "tests/peers/lenet_tanh.dl",    "examples/lenet/lenet5.dl",
       "examples/digits.dl",           "examples/backprop/gradient.dl",
   };
   static const Version versions[] = {

@@ -617,6 +617,12 @@ static void images_are_made_to_fit(void **state) {
   spec.images = (ImagesSpec){.height = 4, .width = 4, .fit = FIT_PAD};
   o = open_spec(&spec);  // 2 x 4 in the middle, zeros above and below
   assert_true(bytes_at(&o, 0)[0] == 0 && bytes_at(&o, 0)[15] == 0 && bytes_at(&o, 0)[4] > 0);
+  spec.images = (ImagesSpec){.height = 5, .width = 9, .fit = FIT_CORNER};
+  o = open_spec(&spec);  // as it is, zeros beside and below
+  assert_true(bytes_at(&o, 0)[7] == 140 && bytes_at(&o, 0)[8] == 0 && bytes_at(&o, 0)[9] == 1);
+  assert_true(bytes_at(&o, 0)[3 * 9 + 7] == 143 && bytes_at(&o, 0)[4 * 9] == 0);
+  spec.images.width = 7;
+  assert_refused(&spec, DIAG_E0416, "it is 4x8, larger than the 5x7 of a row");
   // Pillow: Image.resize((4, 2), Image.BILINEAR).
   spec.images = (ImagesSpec){.height = 2, .width = 4, .fit = FIT_STRETCH};
   static const int pillow[] = {15, 51, 91, 127, 16, 52, 92, 128};
