@@ -39,12 +39,14 @@ double random_normal(uint64_t seed, uint64_t stream, uint64_t index) {
   return sqrt(-2 * log(u)) * cos(6.283185307179586476925 * v);
 }
 
+#ifdef __SIZEOF_INT128__  // not on every target of built libraries, which need it not
 // Multiplication instead of a remainder (Lemire 2019) with the bias left in: below bound/2^64.
 uint64_t random_below(uint64_t seed, uint64_t stream, uint64_t index, uint64_t bound) {
   Random4 r = random_block(seed, stream, index);
   uint64_t bits = (uint64_t)r.v[0] << 32 | r.v[1];
   return (uint64_t)(((unsigned __int128)bits * bound) >> 64);
 }
+#endif
 
 uint64_t random_stream(const char *name) {
   uint64_t hash = 0xcbf29ce484222325u;

@@ -3,6 +3,7 @@
 #include "dlc_abi.h"
 #include "io.h"
 #include "plan.h"
+#include "spec.h"
 
 typedef struct CodegenOptions {
   const char *cpu;    // "native", "x86-64", "x86-64-v2", "x86-64-v3", "x86-64-v4", or any LLVM CPU name
@@ -46,6 +47,36 @@ int64_t codegen_code_bytes(const Compiled *compiled);
 int codegen_kernel_count(const Compiled *compiled);  // distinct machine-code functions
 CodegenTimes codegen_times(const Compiled *compiled);
 void codegen_free(Compiled *compiled);  // NULL is allowed
+
+// ---- ahead of time -------------------------------------------------------------------------------------------------
+
+typedef enum BuildForm { BUILD_OBJECT, BUILD_LLVM, BUILD_ASM } BuildForm;
+
+// What becomes a library.
+typedef struct BuildInput {
+  const char *prefix;          // of every function: a C identifier
+  const Plan *infer, *train;   // of one model, tables alike; train: NULL where it is not to be trained
+  const float *param, *state;  // values that stand in the library; NULL: they are loaded
+  const TrainSpec *training;   // of `train`
+  uint64_t seed;
+  int64_t n_slots, n_squares;  // blocks of the optimizer; doubles that clipping works with
+  bool mixes;                  // a row's results depend on other rows
+  const char *target;          // "aarch64"; NULL: this machine. CodegenOptions.cpu may be a list
+  BuildForm form;
+} BuildInput;
+
+typedef struct Built {
+  const char *bytes;  // [size] the object file, or text
+  size_t size;
+  const char *machine, *triple, *cpus;  // "x86_64", .., "x86-64-v3, x86-64-v4"
+  bool is_host;                         // that machine is this one
+  bool needs_cpu;                       // not every CPU of that machine runs it
+  int64_t memory_bytes, thread_bytes;   // of the caller's memory: for one thread, for each more
+  DlcStep infer, train;                 // inputs and outputs
+} Built;
+
+// One object file that needs libc and libm alone. NULL after reporting E0603 (a target or CPU that is not known).
+Built *codegen_build(Arena *arena, DiagSink *sink, const BuildInput *input, const CodegenOptions *options);
 
 // Removes the map of symbols that an earlier process of the same number left (CodegenOptions.symbols).
 void codegen_forget_symbols(Arena *arena, Io io);

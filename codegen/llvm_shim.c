@@ -57,6 +57,29 @@ static void add_attribute(LLVMValueRef function, const char *key, const char *va
   LLVMAddAttributeAtIndex(function, LLVMAttributeFunctionIndex, attribute);
 }
 
+void shim_set_attribute(LLVMValueRef function, const char *key, const char *value) {
+  LLVMRemoveStringAttributeAtIndex(function, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, key,
+                                   (unsigned)strlen(key));
+  if (*value) add_attribute(function, key, value);
+}
+
+void shim_copy_result_attributes(LLVMValueRef from, LLVMValueRef to) {
+  enum { MOST = 64 };
+  LLVMAttributeRef attributes[MOST];
+  unsigned n = LLVMGetAttributeCountAtIndex(from, LLVMAttributeReturnIndex);
+  if (n > MOST) return;
+  LLVMGetAttributesAtIndex(from, LLVMAttributeReturnIndex, attributes);
+  for (unsigned k = 0; k < n; k++) LLVMAddAttributeAtIndex(to, LLVMAttributeReturnIndex, attributes[k]);
+}
+
+LLVMValueRef shim_bytes(LLVMContextRef context, const void *bytes, size_t n) {
+#if LLVM_VERSION_MAJOR >= 19
+  return LLVMConstStringInContext2(context, bytes, n, true);
+#else
+  return LLVMConstStringInContext(context, bytes, (unsigned)n, true);
+#endif
+}
+
 // stackrealign: a spilled vector never straddles cache lines. prefer-vector-width: explicit 512-bit vectors stay whole
 // on CPUs that LLVM tunes to 256.
 LLVMValueRef shim_kernel_function(LLVMModuleRef module, const char *name) {

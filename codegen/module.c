@@ -54,19 +54,28 @@ static void verify(const Module *m) {
 #endif
 }
 
-void module_finish(Module *m, LLVMTargetMachineRef machine) {
-  verify(m);
+void module_run(LLVMModuleRef module, LLVMTargetMachineRef machine, const char *passes) {
   LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
-  LLVMErrorRef error = LLVMRunPasses(m->llvm, "function(early-cse,simplifycfg)", machine, options);
+  LLVMErrorRef error = LLVMRunPasses(module, passes, machine, options);
   LLVMDisposePassBuilderOptions(options);
   if (error) on_fatal_error(LLVMGetErrorMessage(error));
 }
 
+void module_finish(Module *m, LLVMTargetMachineRef machine) {
+  verify(m);
+  module_run(m->llvm, machine, "function(early-cse,simplifycfg)");
+}
+
 void module_compile(Module *m, LLVMTargetMachineRef machine, LLVMCodeGenFileType type) {
+  module_finish(m, machine);
+  module_emit(m, machine, type);
+}
+
+void module_emit(Module *m, LLVMTargetMachineRef machine, LLVMCodeGenFileType type) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   pthread_once(&once, catch_fatal_errors);
   compiling = m->names;
-  module_finish(m, machine);
+  verify(m);
   char *message = NULL;
   if (LLVMTargetMachineEmitToMemoryBuffer(machine, m->llvm, type, &message, &m->object)) on_fatal_error(message);
   module_free(m);

@@ -16,5 +16,10 @@ Module module_new(LLVMTargetMachineRef machine, const Target *target, bool reada
 void module_free(Module *m);
 // Verifies the module (in builds with DLC_VERIFY) and runs the IR passes.
 void module_finish(Module *m, LLVMTargetMachineRef machine);
-// Makes m->object, of machine code or of assembly text. What LLVM cannot do ends the process with the kernels' names.
+// Runs passes, by their names, over a module.
+void module_run(LLVMModuleRef module, LLVMTargetMachineRef machine, const char *passes);
+// Makes m->object without any IR pass, and frees the module.
+void module_emit(Module *m, LLVMTargetMachineRef machine, LLVMCodeGenFileType type);
+// The same after module_finish: makes m->object, of machine code or of assembly text. What LLVM cannot do ends the
+// process with the kernels' names.
 void module_compile(Module *m, LLVMTargetMachineRef machine, LLVMCodeGenFileType type);

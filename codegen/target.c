@@ -132,13 +132,33 @@ bool codegen_target(Arena *arena, DiagSink *sink, const CodegenOptions *options,
   return true;
 }
 
-LLVMTargetMachineRef target_machine(const Target *target) {
+bool target_level(Arena *arena, DiagSink *sink, const CodegenOptions *options, Target *target, int *level,
+                  const char **tune) {
+  static const char *const names[] = {"x86-64", "x86-64", "x86-64-v2", "x86-64-v3", "x86-64-v4"};
+  target_start();
+  Host host = find_host(arena);
+  bool is_native = !strcmp(options->cpu, "native");
+  int k = 0;
+  while (k < N_CPUS && strcmp(cpus[k].name, options->cpu) != 0) k++;
+  if (!is_native && k == N_CPUS) return report_unknown(sink, options->cpu);
+  *level = is_native ? host.level : cpus[k].level;
+  *tune = is_native ? host.cpu : strncmp(options->cpu, "x86-64", 6) ? options->cpu : NULL;
+  *target = (Target){.triple = host.triple, .cpu = names[*level], .features = ""};
+  set_widths(target, *level);
+  warn_without_fma(sink, target);
+  return true;
+}
+
+static LLVMTargetMachineRef make_machine(const Target *target, LLVMCodeModel model) {
   LLVMTargetRef llvm;
   char *message = NULL;
   if (LLVMGetTargetFromTriple(target->triple, &llvm, &message)) dlc_bug("LLVM: %s", message);
   return LLVMCreateTargetMachine(llvm, target->triple, target->cpu, target->features, LLVMCodeGenLevelDefault,
-                                 LLVMRelocPIC, LLVMCodeModelJITDefault);
+                                 LLVMRelocPIC, model);
 }
+
+LLVMTargetMachineRef target_machine(const Target *target) { return make_machine(target, LLVMCodeModelJITDefault); }
+LLVMTargetMachineRef target_machine_for(const Target *target) { return make_machine(target, LLVMCodeModelDefault); }
 
 const char *codegen_version(Arena *arena) {
   target_start();

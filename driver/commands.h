@@ -3,6 +3,7 @@
 #include "session.h"
 
 int command_bench(Session *session);
+int command_build(Session *session);
 int command_check(Session *session);
 int command_compile(Session *session);
 int command_doctor(Session *session);

@@ -57,6 +57,16 @@ static const Command commands[] = {
      "dlc grad examples/backprop/gradient.dl --at x=-2,y=5,z=-4\n"
      "dlc grad examples/backprop/rectifier.dl --at x=normal --batch 100 --jacobian\n"
      "dlc grad examples/lenet/lenet5.dl --weights w.safetensors --input image=x.npy,label=y.npy -o grads.safetensors"},
+    {"build", command_build, "FILE.dl", 1, 1, "a C library of a network",
+     "Writes NAME.h and NAME.o (or libNAME.a, libNAME.so): the network for C and C++ programs, which need neither dlc nor\n"
+     "LLVM then, only libc and libm. It allocates nothing and has no state of its own: the caller gives memory, whose size\n"
+     "the header states. With --weights they stand in the library; without, it loads them from a safetensors file. With\n"
+     "--train it trains on the caller's data as dlc train does. The bits are those of dlc predict and dlc train.\n"
+     "--target makes it for another machine; --cpu may list several levels of x86-64, the best of which is chosen when the\n"
+     "library is opened.",
+     "dlc build examples/lenet/lenet5.dl --weights w.safetensors -o lenet5\n"
+     "dlc build examples/lenet/lenet5.dl --train --emit static --cpu x86-64,x86-64-v3 -o lenet5\n"
+     "dlc build examples/lenet/lenet5.dl --target aarch64 -o lenet5"},
     {"doctor", command_doctor, "FILE.dl", 1, 1, "what to check before a long run, checked",
      "Looks at the data, the first weights and the gradients, and trains for a moment on a sample: inputs, labels, first\n"
      "loss, regularisation, steps without slope, gradients against finite differences, 20 samples learnt by heart, a range\n"

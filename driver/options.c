@@ -27,7 +27,7 @@ typedef struct Row {
 } Row;
 
 // Commands by what they do with a program.
-#define COMPILING "compile dump bench explain train eval predict grad search doctor"
+#define COMPILING "compile dump bench explain train eval predict grad search doctor build"
 #define PROGRAM COMPILING " check init graph"
 #define FIELD(member) offsetof(Options, member)
 
@@ -43,7 +43,7 @@ static const Row rows[] = {
      ARG_TEXT,
      FIELD(data),
      NULL},
-    {{"seed", 0, "S", "train init grad bench explain search doctor", "of every random number (default 0)"},
+    {{"seed", 0, "S", "train init grad bench explain search doctor build", "of every random number (default 0)"},
      ARG_SEED,
      FIELD(seed),
      NULL},
@@ -57,18 +57,18 @@ static const Row rows[] = {
     {{"epochs", 0, "N", "train search", "how often to go through the training split"}, ARG_COUNT, FIELD(epochs), NULL},
     {{"steps", 0, "N", "train search", "updates in total, instead of epochs"}, ARG_COUNT, FIELD(steps), NULL},
     {{"log", 0, "FILE", "train", "write the log there as well"}, ARG_TEXT, FIELD(log), NULL},
-    {{"freeze", 0, "PATTERN", "train", "parameters that stay as they are: 'lenet5.conv2d_*'"},
+    {{"freeze", 0, "PATTERN", "train build", "parameters that stay as they are: 'lenet5.conv2d_*'"},
      ARG_TEXT,
      FIELD(freeze),
      NULL},
-    {{"weights", 0, "W.safetensors", "train eval predict grad", "the parameters, by name"},
+    {{"weights", 0, "W.safetensors", "train eval predict grad build", "the parameters, by name"},
      ARG_TEXT,
      FIELD(weights),
      NULL},
     {{"split", 0, "NAME", "eval predict report", "which split of the data (default: test; predict: none)"}, ARG_TEXT, FIELD(split), NULL},
     {{"input", 0, "NAME=X.npy,..", "predict grad", "the model's inputs"}, ARG_TEXT, FIELD(input), NULL},
-    {{"output", 'o', "FILE", "predict init grad graph report search fmt",
-      "where the result goes; predict: y.npy or a=a.npy,b=b.npy"},
+    {{"output", 'o', "FILE", "predict init grad graph report search fmt build",
+      "where the result goes; predict: y.npy or a=a.npy,b=b.npy; build: NAME of NAME.h and NAME.o"},
      ARG_TEXT,
      FIELD(output),
      NULL},
@@ -92,6 +92,19 @@ static const Row rows[] = {
      NULL},
     {{"oracle", 0, NULL, "grad", "compute in double, without compiled code"}, ARG_FLAG, FIELD(oracle), NULL},
 
+    {{"emit", 0, "FORM", "build", "obj (default), static or shared: a library; llvm or asm: its text"},
+     ARG_TEXT,
+     FIELD(emit),
+     "obj|static|shared|llvm|asm"},
+    {{"target", 0, "MACHINE", "build", "x86_64, aarch64, riscv64 or arm (default: this machine)"},
+     ARG_TEXT,
+     FIELD(target),
+     NULL},
+    {{"train", 0, NULL, "build", "the library can train, with the train block's loss and optimizer"},
+     ARG_FLAG,
+     FIELD(train),
+     NULL},
+
     {{"stage", 0, "STAGE", "dump", "tokens, ast, ir, grad, fused, loops, plan, llvm or asm"},
      ARG_TEXT,
      FIELD(stage),
@@ -113,7 +126,7 @@ static const Row rows[] = {
      ARG_TEXT,
      FIELD(numerics),
      "strict|fast"},
-    {{"cpu", 0, "CPU", COMPILING, "compile for it: native, x86-64, x86-64-v3, x86-64-v4, .. (default native)"},
+    {{"cpu", 0, "CPU", COMPILING, "native (default), x86-64, x86-64-v3, ..; build: several, the CPU chooses"},
      ARG_TEXT,
      FIELD(cpu),
      NULL},

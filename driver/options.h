@@ -33,6 +33,10 @@ typedef struct Options {
   bool oracle, check, dot, jacobian;
   int64_t depth;  // 0: unset
 
+  // dlc build
+  const char *emit, *target;  // NULL: obj, this machine
+  bool train;
+
   // what to print
   const char *stage;
   double seconds;  // 0: unset

@@ -7,3 +7,5 @@
 // from the newest checkpoint, or from the start where there is none. Mistakes go into the session's sink; the metrics
 // of every split go to session->out. Returns an exit status.
 int train_run(Pipeline *p, RunDir *run, bool resume);
+// Marks the parameters that --freeze names. False after reporting that there are none.
+bool trainer_freeze(Session *session, TensorTable *params);

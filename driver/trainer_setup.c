@@ -7,6 +7,7 @@
 #include "checked.h"
 #include "constrain.h"
 #include "report.h"
+#include "trainer.h"
 #include "trainer_inside.h"
 
 const char *trainer_sum_name(const Trainer *t, int k) {
@@ -26,19 +27,17 @@ static bool compile(Trainer *t) {
 }
 
 // --freeze: a glob over parameters' paths.
-static bool freeze(Trainer *t) {
-  const char *pattern = t->session->options.freeze;
+bool trainer_freeze(Session *session, TensorTable *params) {
+  const char *pattern = session->options.freeze;
   if (!pattern) return true;
-  TensorTable *params = &t->train_unit->lowered->params;
   int frozen = 0;
   for (int k = 0; k < params->n_items; k++) {
     params->items[k].frozen = fnmatch(pattern, params->items[k].path, 0) == 0;
     frozen += params->items[k].frozen;
   }
   if (frozen) return true;
-  Diag *diag =
-      diag_error(t->session->sink, DIAG_E0605, SPAN_NONE, "--freeze: no parameter is named like '%s'", pattern);
-  if (params->n_items) diag_line(t->session->sink, diag, DIAG_NOTE, "the first is '%s'", params->items[0].path);
+  Diag *diag = diag_error(session->sink, DIAG_E0605, SPAN_NONE, "--freeze: no parameter is named like '%s'", pattern);
+  if (params->n_items) diag_line(session->sink, diag, DIAG_NOTE, "the first is '%s'", params->items[0].path);
   return false;
 }
 
@@ -54,7 +53,7 @@ static bool make_runners(Trainer *t) {
   t->outputs[t->state.n_sums++] = runner_find_output(r, OUT_LOSS, NULL);
   for (int k = 0; k < r->step->n_outputs; k++)
     if (r->step->outputs[k].kind == OUT_METRIC) t->outputs[t->state.n_sums++] = k;
-  return freeze(t);
+  return trainer_freeze(t->session, &t->train_unit->lowered->params);
 }
 
 // ---- data

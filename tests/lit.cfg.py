@@ -48,3 +48,9 @@ if subprocess.run([sys.executable, no_new_code, "true"], check=False).returncode
 # Graphviz, which only the commands that draw through it need.
 if shutil.which("dot"):
     config.available_features.add("graphviz")
+
+# Other machines, for libraries that are built for them (REQUIRES: aarch64), and other CPUs (REQUIRES: qemu-x86_64).
+if shutil.which("qemu-aarch64") and shutil.which("aarch64-linux-gnu-gcc"):
+    config.available_features.add("aarch64")
+if shutil.which("qemu-x86_64") and os.uname().machine == "x86_64":
+    config.available_features.add("qemu-x86_64")

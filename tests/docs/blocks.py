@@ -7,6 +7,7 @@ The word behind the fence says what a block is; what follows it, what must happe
   dl at=x=[1,2]           a program for `dlc grad --quiet --at`
   dl file=blocks.dl       the program's name (else program.dl); later blocks of the section may use it
   dlir [passes=a,b]       a graph that `dlc opt` accepts; error= as above
+  c file=main.c           a C program that compiles in the block's folder, with what dlc build put there
   sh [status=3]           a shell script, with dlc on the PATH; error= and warning= name the one code that it shows
   text                    directly behind one of these: exactly what it printed (its errors, where it has some)
 
@@ -17,7 +18,7 @@ import re
 import subprocess
 import tempfile
 
-KINDS = ('dl', 'dlir', 'sh', 'text')
+KINDS = ('dl', 'dlir', 'c', 'sh', 'text')
 SECONDS = 120  # for one block
 EXAMPLES = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), 'examples')
 
@@ -101,6 +102,8 @@ class Runner:
         name = block.flags.get('file', 'program.' + block.kind)
         with open(os.path.join(self.folder.name, name), 'w', encoding='utf-8') as f:
             f.write(block.text)
+        if block.kind == 'c':
+            return ['cc', '-std=c11', '-Wall', '-Wextra', '-Werror', '-fsyntax-only', name]
         if block.kind == 'dlir':
             passes = block.flags.get('passes')
             return [self.dlc, 'opt', name] + (['--passes', passes] if passes else [])
