@@ -46,18 +46,28 @@ static TrainSpec *override_train(const Pipeline *p) {
 
 static double now(const Session *session) { return session->clock.seconds(session->clock.state); }
 
-Pipeline *pipeline_read(Session *session) {
+// `text` NULL: the file's.
+static Pipeline *read_program(Session *session, const char *text) {
   const Options *options = &session->options;
   double start = now(session);
   Pipeline *p = arena_alloc(session->arena, sizeof *p);
   *p = (Pipeline){.session = session, .path = options->operands[0], .model = -1};
   bool missing;
-  p->program = program_open(session->arena, session->sink, session->io, p->path, options->settings, options->n_settings,
-                            &missing);
+  if (text)
+    p->program = program_from_text(session->arena, session->sink, session->io, p->path, text, options->settings,
+                                   options->n_settings);
+  else
+    p->program = program_open(session->arena, session->sink, session->io, p->path, options->settings,
+                              options->n_settings, &missing);
   p->read_s = now(session) - start;
   if (session->sink->n_errors == 0) return p;
   program_check(p->program);  // what else is wrong, in one run
   return NULL;
+}
+
+Pipeline *pipeline_read(Session *session) { return read_program(session, NULL); }
+Pipeline *pipeline_read_text(Session *session, const char *text) {
+  return read_program(session, arena_strdup(session->arena, text));
 }
 
 // Where machine code is kept between runs: the folder that DLC_CACHE names, else dlc in the user's cache folder. NULL

@@ -53,6 +53,7 @@ typedef struct Unit {
 Pipeline *pipeline_open(Session *session);
 // The two halves of it, for commands that look at every model: read the program; choose the model of that number.
 Pipeline *pipeline_read(Session *session);
+Pipeline *pipeline_read_text(Session *session, const char *text);  // of options.operands[0]'s name
 void pipeline_choose(Pipeline *p, int model);
 // The number of the model that --model or the program names; -1 after reporting.
 int pipeline_find(Pipeline *p);

@@ -30,6 +30,10 @@ config.environment = {
     "LLVM_PROFILE_FILE": os.environ.get("LLVM_PROFILE_FILE", os.devnull),
 }
 config.substitutions.append(("%examples", os.path.join(root, "examples")))
+config.substitutions.append(("%root", root))
+config.substitutions.append(("%dlc_dir", os.path.abspath(dlc_dir)))
+valgrind = "valgrind --quiet --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=9"
+config.substitutions.append(("%valgrind", valgrind if shutil.which("valgrind") else "env"))
 config.substitutions.append(("%python", '"' + os.environ.get("PYTHON", "python3") + '"'))
 
 # A pseudo-terminal, for tests of what a terminal sees (REQUIRES: terminal): not every container has them.

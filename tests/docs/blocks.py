@@ -19,6 +19,7 @@ import subprocess
 import tempfile
 
 KINDS = ('dl', 'dlir', 'c', 'sh', 'text')
+HEADERS = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'runtime')  # where dlc.h is
 SECONDS = 120  # for one block
 EXAMPLES = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), 'examples')
 
@@ -103,7 +104,7 @@ class Runner:
         with open(os.path.join(self.folder.name, name), 'w', encoding='utf-8') as f:
             f.write(block.text)
         if block.kind == 'c':
-            return ['cc', '-std=c11', '-Wall', '-Wextra', '-Werror', '-fsyntax-only', name]
+            return ['cc', '-std=c11', '-Wall', '-Wextra', '-Werror', '-fsyntax-only', '-I' + HEADERS, name]
         if block.kind == 'dlir':
             passes = block.flags.get('passes')
             return [self.dlc, 'opt', name] + (['--passes', passes] if passes else [])
