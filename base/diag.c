@@ -36,11 +36,22 @@ DiagSink *diag_sink_new(Arena *arena) {
   return sink;
 }
 
+static void find_lines(Arena *arena, Source *source) {
+  size_t n = 1;
+  for (size_t k = 0; k < source->length; k++) n += source->text[k] == '\n';
+  source->lines = arena_array(arena, n, sizeof *source->lines);
+  source->n_lines = 1;
+  for (size_t k = 0; k < source->length; k++)
+    if (source->text[k] == '\n') source->lines[source->n_lines++] = (uint32_t)k + 1;
+}
+
 uint32_t diag_add_source(DiagSink *sink, const char *path, const char *text, size_t length) {
   sink->sources =
       arena_grow(sink->arena, sink->sources, sink->n_sources, &sink->sources_capacity, sizeof *sink->sources);
   size_t skip = length >= 3 && !memcmp(text, "\xef\xbb\xbf", 3) ? 3 : 0;
-  sink->sources[sink->n_sources++] = (Source){path, text + skip, length - skip};
+  Source *source = &sink->sources[sink->n_sources++];
+  *source = (Source){.path = path, .text = text + skip, .length = length - skip};
+  find_lines(sink->arena, source);
   return (uint32_t)sink->n_sources;
 }
 
@@ -95,17 +106,19 @@ void diag_line(DiagSink *sink, Diag *diag, DiagLineKind kind, const char *format
 static bool continues_character(unsigned char byte) { return (byte & 0xc0) == 0x80; }
 
 void diag_position(const Source *source, uint32_t offset, uint32_t *line, uint32_t *column) {
-  *line = *column = 1;
   if (offset > source->length) offset = (uint32_t)source->length;
-  for (uint32_t k = 0; k < offset; k++) {
-    unsigned char byte = (unsigned char)source->text[k];
-    if (byte == '\n') {
-      ++*line;
-      *column = 1;
-    } else if (!continues_character(byte)) {
-      ++*column;
-    }
+  size_t low = 0, high = source->n_lines;  // the line begins in low..high
+  while (high - low > 1) {
+    size_t middle = low + (high - low) / 2;
+    if (source->lines[middle] <= offset)
+      low = middle;
+    else
+      high = middle;
   }
+  *line = (uint32_t)low + 1;
+  *column = 1;
+  for (uint32_t k = source->lines[low]; k < offset; k++)
+    *column += !continues_character((unsigned char)source->text[k]);
 }
 
 // ---- rendering ----------------------------------------------------------------------------------------------------

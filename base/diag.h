@@ -45,6 +45,8 @@ typedef struct Source {
   const char *path;  // as the user gave it; "std" for the standard library
   const char *text;  // NUL-terminated
   size_t length;
+  uint32_t *lines;  // [n_lines]: where each begins, in bytes
+  size_t n_lines;
 } Source;
 
 typedef struct DiagSink {

@@ -24,6 +24,8 @@ Hash hash_bytes(const void *bytes, size_t count) {
   return (Hash){mix(a + mix(b)), mix(b + 0x9e3779b97f4a7c15u + turned(a, 17))};
 }
 
+Hash hash_text(const char *text) { return hash_bytes(text, strlen(text)); }
+
 // ---- tables -------------------------------------------------------------------------------------------------------
 
 // The slot that holds the key, or the free one where it belongs.
@@ -39,7 +41,7 @@ int hash_find(const HashTable *table, Hash key) { return table->capacity ? table
 // Never more than half full.
 static void make_room(Arena *arena, HashTable *table) {
   if (table->count * 2 < table->capacity) return;
-  HashTable wider = {.capacity = table->capacity ? table->capacity * 2 : 64, .count = table->count};
+  HashTable wider = {.capacity = table->capacity ? table->capacity * 2 : 16, .count = table->count};
   wider.key = arena_array(arena, wider.capacity, sizeof *wider.key);
   wider.value = arena_array(arena, wider.capacity, sizeof *wider.value);
   for (size_t k = 0; k < wider.capacity; k++) wider.value[k] = -1;

@@ -8,8 +8,9 @@ typedef struct Hash {
 } Hash;
 
 Hash hash_bytes(const void *bytes, size_t count);
+Hash hash_text(const char *text);  // of its bytes, the last NUL apart
 
-// From hashes to numbers, in an arena.
+// From hashes to numbers, in an arena. All zero is an empty table.
 typedef struct HashTable {
   Hash *key;
   int *value;  // -1: the slot is free

@@ -2,7 +2,6 @@
 #include "tensors.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "checked.h"
 #include "random.h"
@@ -24,16 +23,13 @@ bool tensor_add(Arena *arena, TensorTable *table, const TensorInfo *info) {
   int64_t end;
   if (!checked_add(added.offset, added.count, &end) || end > INT64_MAX / 8) return false;
   table->items = arena_grow(arena, table->items, (size_t)table->n_items, &table->capacity, sizeof *table->items);
+  hash_add(arena, &table->by_path, hash_text(added.path), table->n_items);
   table->items[table->n_items++] = added;
   table->block_floats = round_up(end, ALIGN_FLOATS);
   return true;
 }
 
-int tensor_find(const TensorTable *table, const char *path) {
-  for (int k = 0; k < table->n_items; k++)
-    if (!strcmp(table->items[k].path, path)) return k;
-  return -1;
-}
+int tensor_find(const TensorTable *table, const char *path) { return hash_find(&table->by_path, hash_text(path)); }
 
 // Fans as the initialiser states them, or by the layouts' convention: [in, out] and [kh, kw, in, out].
 static void fans(const TensorInfo *info, double *in, double *out) {

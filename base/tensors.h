@@ -3,7 +3,7 @@
 // those of 1 MiB or more on a page, where hardware that reads ahead begins anew; optimizers sweep the whole block (the
 // gaps hold zeros and stay zero). Gradients and optimizer slots are blocks of the same layout.
 #pragma once
-#include "arena.h"
+#include "hash.h"
 
 enum { TENSOR_MAX_RANK = 8 };
 
@@ -42,10 +42,11 @@ typedef struct TensorTable {
   TensorInfo *items;  // in declaration order
   int n_items;
   size_t capacity;
+  HashTable by_path;     // places in items
   int64_t block_floats;  // length of the block, a multiple of 16
 } TensorTable;
 
-// Appends and lays out a tensor; sets count and offset. False when the size does not fit.
+// Appends and lays out a tensor of a path of its own; sets count and offset. False when the size does not fit.
 bool tensor_add(Arena *arena, TensorTable *table, const TensorInfo *info);
 int tensor_find(const TensorTable *table, const char *path);  // -1 where absent
 // Fills tensor `info` of `block` with its initial values: a pure function of (seed, path, init), computed in double.

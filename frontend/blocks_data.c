@@ -346,7 +346,8 @@ static void check_used(DataReader *r) {
     const NamedThing *named = &r->things[k];
     if (!named->used && named->thing.kind != THING_SPLIT) report_unused(r, named->name);
   }
-  for (const Binding *b = r->scope->bindings; b; b = b->next) {
+  for (size_t k = 0; k < r->scope->n_bindings; k++) {
+    const Binding *b = r->scope->bindings[k];
     Name name = {.text = b->name, .span = b->span};
     if (!b->used) report_unused(r, &name);
   }

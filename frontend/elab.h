@@ -7,6 +7,7 @@
 #pragma once
 #include "ast.h"
 #include "diag.h"
+#include "hash.h"
 #include "ir.h"
 #include "program.h"
 #include "tensors.h"
@@ -106,16 +107,19 @@ typedef struct Binding {
   Value value;
   Span span;  // of its first assignment
   bool used;
-  struct Binding *next;
 } Binding;
 
 struct Scope {
   Arena *arena;
-  Binding *bindings;  // newest first
+  Binding **bindings;  // [n_bindings], oldest first
+  size_t n_bindings, capacity;
+  HashTable by_name;  // places in bindings
   Scope *outer;       // NULL: a function's outermost scope; then the globals follow
 };
 
 Scope *scope_new(Arena *arena, Scope *outer);
+// The name of this very scope, not marked; NULL where it is not there.
+Binding *scope_own(const Scope *scope, const char *name);
 // Finds a name, innermost first, and marks it used; NULL where unknown.
 Binding *scope_find(Scope *scope, const char *name);
 // Defines (or replaces) a name in this very scope.
@@ -136,7 +140,8 @@ typedef struct Globals {
   struct Globals *library;  // the standard library's, or NULL in the library's own
   Global *items;
   size_t n_items, capacity;
-  uint32_t file;  // of the standard library's text, in the library's own; else 0
+  HashTable by_name;  // places in items
+  uint32_t file;      // of the standard library's text, in the library's own; else 0
 } Globals;
 
 // `library` NULL makes the library's own table; then `file` is its text. User names hide the library's.
@@ -183,8 +188,7 @@ struct Elab {
   int64_t steps;                            // statements run and items of lists made so far
   const Program *program;                   // whose data sets `memory` names; NULL outside of one
   const char *memory_keys[IR_MAX_SYMBOLS];  // "cifar.train" of the graph's symbols, the first (the batch) apart
-  const char **streams;                     // names of the random streams in use
-  size_t n_streams, streams_capacity;
+  HashTable streams;                        // names of the random streams in use
 };
 
 // A fresh graph named `name`. The frame is the top level: outside every model (a train block, a const).

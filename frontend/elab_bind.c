@@ -319,8 +319,8 @@ static void bind_rest(Elab *e, const Call *call, Scope *scope, const CallArg *co
 }
 
 static bool nothing_poisoned(const Scope *scope) {
-  for (const Binding *b = scope->bindings; b; b = b->next)
-    if (value_is_poison(b->value)) return false;
+  for (size_t k = 0; k < scope->n_bindings; k++)
+    if (value_is_poison(scope->bindings[k]->value)) return false;
   return true;
 }
 

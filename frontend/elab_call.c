@@ -5,25 +5,13 @@
 
 // ---- the call tree -------------------------------------------------------------------------------------------------
 
-static Taken *find_taken(const Frame *frame, const char *name) {
-  for (Taken *t = frame->taken; t; t = t->next)
-    if (!strcmp(t->name, name)) return t;
-  return NULL;
-}
-
-static void add_taken(Elab *e, const char *name, int count) {
-  Taken *taken = arena_alloc(e->arena, sizeof *taken);
-  *taken = (Taken){name, count, e->frame->taken};
-  e->frame->taken = taken;
-}
-
 bool frame_take(Elab *e, const char *name, Span span) {
-  const Taken *found = find_taken(e->frame, name);
-  if (found && !found->count) {
+  Hash hash = hash_text(name);
+  if (hash_find(&e->frame->taken, hash) >= 0) {
     elab_error(e, DIAG_E0118, span, "the name '%s' is taken here already", name);
     return false;
   }
-  add_taken(e, name, 0);
+  hash_add(e->arena, &e->frame->taken, hash, 1);
   return true;
 }
 
@@ -33,17 +21,12 @@ static const char *join_path(Elab *e, const char *name) {
 
 const char *frame_child(Elab *e, const char *name, const Name *as) {
   if (as) return frame_take(e, as->text, as->span) ? join_path(e, as->text) : NULL;
-  Taken *counter = e->frame->taken;
-  while (counter && (!counter->count || strcmp(counter->name, name))) counter = counter->next;
-  if (!counter) {
-    add_taken(e, name, 1);
-    counter = e->frame->taken;
-  } else {
-    counter->count++;
-  }
-  const char *numbered = arena_printf(e->arena, "%s_%d", name, counter->count);
-  const Taken *clash = find_taken(e->frame, numbered);  // `as dense_1` stood before: number on
-  return clash && !clash->count ? frame_child(e, name, NULL) : join_path(e, numbered);
+  Hash hash = hash_text(name);
+  int before = hash_find(&e->frame->calls, hash), count = before < 0 ? 1 : before + 1;
+  hash_add(e->arena, &e->frame->calls, hash, count);
+  const char *numbered = arena_printf(e->arena, "%s_%d", name, count);
+  bool clash = hash_find(&e->frame->taken, hash_text(numbered)) >= 0;  // `as dense_1` stood before: number on
+  return clash ? frame_child(e, name, NULL) : join_path(e, numbered);
 }
 
 // ---- frames --------------------------------------------------------------------------------------------------------
@@ -182,12 +165,12 @@ Value call_run(Elab *e, const Call *call) {
 
 // The nearest function or layer of a name; other values do not hide it.
 static const Value *local_callable(Scope *scope, const char *name) {
-  for (; scope; scope = scope->outer)
-    for (Binding *b = scope->bindings; b; b = b->next)
-      if (!strcmp(b->name, name) && (b->value.kind == VALUE_FUNCTION || b->value.kind == VALUE_LAYER)) {
-        b->used = true;
-        return &b->value;
-      }
+  for (; scope; scope = scope->outer) {
+    Binding *b = scope_own(scope, name);
+    if (!b || (b->value.kind != VALUE_FUNCTION && b->value.kind != VALUE_LAYER)) continue;
+    b->used = true;
+    return &b->value;
+  }
   return NULL;
 }
 

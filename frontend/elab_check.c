@@ -14,12 +14,19 @@ typedef struct Word {  // a name that the body assigns or declares
   struct Word *next;
 } Word;
 
+typedef struct Words {
+  Word **items;  // [n], in the order of the text
+  size_t n, capacity;
+  HashTable by_name;  // places in items
+} Words;
+
 typedef struct Check {
   DiagSink *sink;
   Globals *globals;
   Arena *arena;
-  Word *words;
-  bool broken;  // something in the body did not parse: names may be missing
+  Words words;   // of the whole body
+  Word *inside;  // indices of the formulas around, innermost first
+  bool broken;   // something in the body did not parse: names may be missing
 } Check;
 
 static void check_expr(Check *c, const Expr *expr);
@@ -28,9 +35,10 @@ static void check_block(Check *c, const Stmt *body, bool has_value);
 // ---- names ---------------------------------------------------------------------------------------------------------
 
 static Word *find_word(const Check *c, const char *name) {
-  for (Word *w = c->words; w; w = w->next)
+  for (Word *w = c->inside; w; w = w->next)
     if (!strcmp(w->name->text, name)) return w;
-  return NULL;
+  int place = hash_find(&c->words.by_name, hash_text(name));
+  return place < 0 ? NULL : c->words.items[place];
 }
 
 static void add_word(Check *c, const Name *name, bool assigned) {
@@ -40,8 +48,18 @@ static void add_word(Check *c, const Name *name, bool assigned) {
     return;
   }
   Word *word = arena_alloc(c->arena, sizeof *word);
-  *word = (Word){name, assigned, !strcmp(name->text, "_"), c->words};
-  c->words = word;
+  *word = (Word){name, assigned, !strcmp(name->text, "_"), NULL};
+  Words *words = &c->words;
+  words->items = arena_grow(c->arena, words->items, words->n, &words->capacity, sizeof *words->items);
+  hash_add(c->arena, &words->by_name, hash_text(name->text), (int)words->n);
+  words->items[words->n++] = word;
+}
+
+// An index of a formula hides what has its name outside.
+static void add_index(Check *c, const Name *name) {
+  Word *word = arena_alloc(c->arena, sizeof *word);
+  *word = (Word){name, false, true, c->inside};
+  c->inside = word;
 }
 
 static bool use_word(const Check *c, const char *name) {
@@ -59,10 +77,11 @@ static bool known_elsewhere(const Check *c, const char *name) {
 static void report_unknown(const Check *c, const Name *name) {
   size_t n_options, n = 0;
   const char *const *options = elab_option_words(&n_options);
-  for (const Word *w = c->words; w; w = w->next) n++;
-  const char **names = arena_array(c->arena, n + n_options + c->globals->n_items, sizeof *names);
+  for (const Word *w = c->inside; w; w = w->next) n++;
+  const char **names = arena_array(c->arena, n + c->words.n + n_options + c->globals->n_items, sizeof *names);
   n = 0;
-  for (const Word *w = c->words; w; w = w->next) names[n++] = w->name->text;
+  for (const Word *w = c->inside; w; w = w->next) names[n++] = w->name->text;
+  for (size_t k = c->words.n; k > 0; k--) names[n++] = c->words.items[k - 1]->name->text;
   for (size_t k = 0; k < c->globals->n_items; k++) names[n++] = c->globals->items[k].decl->name->text;
   for (size_t k = 0; k < n_options; k++) names[n++] = options[k];
   const char *nearest = text_nearest(name->text, names, n);
@@ -112,16 +131,11 @@ static void check_if(Check *c, const Expr *condition, const Stmt *body, const St
   check_block(c, orelse, has_value);
 }
 
-// Index names hide outer names inside the formula.
 static void check_reduction(Check *c, const Expr *expr) {
-  Word *outer = c->words;
-  for (const Name *index = expr->indices; index; index = index->next) {
-    Word *word = arena_alloc(c->arena, sizeof *word);
-    *word = (Word){index, false, true, c->words};
-    c->words = word;
-  }
+  Word *outer = c->inside;
+  for (const Name *index = expr->indices; index; index = index->next) add_index(c, index);
   check_expr(c, expr->a);
-  c->words = outer;
+  c->inside = outer;
 }
 
 static void report_no_value(const Check *c, Span span, const char *what) {
@@ -194,15 +208,11 @@ static bool gives_value(const Stmt *body) {
 }
 
 static void check_formula(Check *c, const Stmt *stmt) {
-  Word *outer = c->words;
-  for (const Name *index = stmt->indices; index; index = index->next) {
-    Word *word = arena_alloc(c->arena, sizeof *word);
-    *word = (Word){index, false, true, c->words};
-    c->words = word;
-  }
+  Word *outer = c->inside;
+  for (const Name *index = stmt->indices; index; index = index->next) add_index(c, index);
   for (const WhereRange *w = stmt->where; w; w = w->next) check_expr(c, w->range);
   check_expr(c, stmt->value);
-  c->words = outer;
+  c->inside = outer;
 }
 
 static void check_type(Check *c, const Type *type) {
@@ -312,12 +322,10 @@ static void collect_signature(Check *c, const Decl *decl) {
 }
 
 static void report_unused(const Check *c, const Word *word) {
+  const char **names = arena_array(c->arena, c->words.n, sizeof *names);
   size_t n = 0;
-  for (const Word *w = c->words; w; w = w->next) n++;
-  const char **names = arena_array(c->arena, n, sizeof *names);
-  n = 0;
-  for (const Word *w = c->words; w; w = w->next)
-    if (w != word) names[n++] = w->name->text;
+  for (size_t k = c->words.n; k > 0; k--)
+    if (c->words.items[k - 1] != word) names[n++] = c->words.items[k - 1]->name->text;
   const char *nearest = text_nearest(word->name->text, names, n);
   Diag *diag =
       diag_error(c->sink, DIAG_E0109, word->name->span, "'%s' is assigned and never used%s%s%s", word->name->text,
@@ -349,7 +357,7 @@ static void check_value(Check *c, const Decl *decl) {
 }
 
 static void check_body(Check *c, const Decl *decl) {
-  c->words = NULL;
+  c->words = (Words){0};
   c->broken = false;
   collect_signature(c, decl);
   collect(c, decl->body);
@@ -361,8 +369,10 @@ static void check_body(Check *c, const Decl *decl) {
   for (const Type *t = decl->results; t; t = t->next) check_type(c, t);
   check_value(c, decl);
   check_block(c, decl->body, true);
-  for (const Word *w = c->words; w && !c->broken; w = w->next)
+  for (size_t k = 0; k < c->words.n && !c->broken; k++) {
+    const Word *w = c->words.items[k];
     if (w->assigned && !w->used && !ends_with(decl->body, w->name->text)) report_unused(c, w);
+  }
 }
 
 void globals_check(Globals *globals, DiagSink *sink) {
@@ -370,7 +380,7 @@ void globals_check(Globals *globals, DiagSink *sink) {
   for (size_t k = 0; k < globals->n_items; k++) {
     const Decl *decl = globals->items[k].decl;
     if (decl->kind == DECL_FN || decl->kind == DECL_MODEL) check_body(&check, decl);
-    check.words = NULL;
+    check.words = (Words){0};
     if (decl->kind == DECL_CONST) check_expr(&check, decl->value);
   }
 }

@@ -371,12 +371,6 @@ static Value core_gather(const Core *c) {
 
 // ---- random numbers and networks -----------------------------------------------------------------------------------
 
-static bool stream_taken(const Elab *e, const char *name) {
-  for (size_t k = 0; k < e->n_streams; k++)
-    if (!strcmp(e->streams[k], name)) return true;
-  return false;
-}
-
 // core.random(sizes): uniform numbers. The stream is named after the layer's place; a shared layer's next use gets
 // another.
 static Value core_random(const Core *c) {
@@ -384,9 +378,8 @@ static Value core_random(const Core *c) {
   Shape shape;
   if (!sizes(c, 0, &shape) || !elab_fits(e, &shape, c->span)) return value_poison();
   const char *place = e->builder.origin.path ? e->builder.origin.path : "", *name = place;
-  for (int k = 2; stream_taken(e, name); k++) name = arena_printf(e->arena, "%s/%d", place, k);
-  e->streams = arena_grow(e->arena, e->streams, e->n_streams, &e->streams_capacity, sizeof *e->streams);
-  e->streams[e->n_streams++] = name;
+  for (int k = 2; hash_find(&e->streams, hash_text(name)) >= 0; k++) name = arena_printf(e->arena, "%s/%d", place, k);
+  hash_add(e->arena, &e->streams, hash_text(name), 1);
   return elab_tensor(e, build_random(&e->builder, random_stream(name), &shape), NULL);
 }
 

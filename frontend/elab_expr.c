@@ -43,12 +43,11 @@ static bool word_value(const Elab *e, const char *name, Value *v) {
 static const char **known_names(Elab *e, Scope *scope, size_t *count) {
   size_t n_words, n = 0;
   const char *const *words = elab_option_words(&n_words);
-  for (const Scope *s = scope; s; s = s->outer)
-    for (const Binding *b = s->bindings; b; b = b->next) n++;
+  for (const Scope *s = scope; s; s = s->outer) n += s->n_bindings;
   const char **names = arena_array(e->arena, n + n_words + e->globals->n_items, sizeof *names);
   *count = 0;
   for (const Scope *s = scope; s; s = s->outer)
-    for (const Binding *b = s->bindings; b; b = b->next) names[(*count)++] = b->name;
+    for (size_t k = s->n_bindings; k > 0; k--) names[(*count)++] = s->bindings[k - 1]->name;
   for (size_t k = 0; k < e->globals->n_items; k++) names[(*count)++] = e->globals->items[k].decl->name->text;
   for (size_t k = 0; k < n_words; k++) names[(*count)++] = words[k];
   return names;

@@ -1,8 +1,6 @@
 // Declarations by name: the user's table hides the library's.
 #include "elab_inside.h"
 
-#include <string.h>
-
 Globals *globals_new(Arena *arena, Globals *library, uint32_t file) {
   Globals *globals = arena_alloc(arena, sizeof *globals);
   *globals = (Globals){.arena = arena, .library = library, .file = file};
@@ -10,9 +8,8 @@ Globals *globals_new(Arena *arena, Globals *library, uint32_t file) {
 }
 
 static Global *find_own(const Globals *globals, const char *name) {
-  for (size_t k = 0; k < globals->n_items; k++)
-    if (!strcmp(globals->items[k].decl->name->text, name)) return &globals->items[k];
-  return NULL;
+  int place = hash_find(&globals->by_name, hash_text(name));
+  return place < 0 ? NULL : &globals->items[place];
 }
 
 Global *globals_find(Globals *globals, const char *name) {
@@ -42,6 +39,7 @@ void globals_add(Globals *globals, DiagSink *sink, const Ast *ast) {
     }
     globals->items =
         arena_grow(globals->arena, globals->items, globals->n_items, &globals->capacity, sizeof *globals->items);
+    hash_add(globals->arena, &globals->by_name, hash_text(decl->name->text), (int)globals->n_items);
     globals->items[globals->n_items++].decl = decl;
   }
 }

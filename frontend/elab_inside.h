@@ -10,13 +10,6 @@ enum {
   ELAB_MAX_TEXT = 10000      // bytes of one text
 };
 
-// A name that a frame's parameters or calls have taken.
-typedef struct Taken {
-  const char *name;
-  int count;  // calls of this function so far; 0: the name of a parameter, a state or an `as`
-  struct Taken *next;
-} Taken;
-
 // One call being elaborated.
 struct Frame {
   const Decl *decl;  // NULL at top level
@@ -26,8 +19,9 @@ struct Frame {
   Span call;         // the nearest call that the user wrote
   const char *name;  // what the user called there: "conv2d"
   Value subject;     // the first tensor that it was given: whose history an error shows
-  Taken *taken;
-  bool broken;  // a statement did not parse: names may be missing
+  HashTable taken;   // names of parameters, of states and after `as`
+  HashTable calls;   // how often each function has been called without `as`
+  bool broken;       // a statement did not parse: names may be missing
 };
 
 typedef struct CallArg {

@@ -249,8 +249,10 @@ bool elab_if(Elab *e, Scope *scope, const Expr *condition, const Stmt *body, con
   Scope *inner = scope_new(e->arena, scope);
   const Stmt *other = yes ? orelse : body;
   if (!elab_block(e, inner, yes ? body : orelse, result)) return false;
-  for (Binding *b = inner->bindings; b; b = b->next)
+  for (size_t k = 0; k < inner->n_bindings; k++) {
+    const Binding *b = inner->bindings[k];
     if (elab_assigns(other, b->name)) scope_define(scope, b->name, b->span, b->value);
+  }
   return true;
 }
 

@@ -203,15 +203,14 @@ Scope *scope_new(Arena *arena, Scope *outer) {
   return scope;
 }
 
-static Binding *binding_here(const Scope *scope, const char *name) {
-  for (Binding *b = scope->bindings; b; b = b->next)
-    if (!strcmp(b->name, name)) return b;
-  return NULL;
+Binding *scope_own(const Scope *scope, const char *name) {
+  int place = scope->n_bindings ? hash_find(&scope->by_name, hash_text(name)) : -1;
+  return place < 0 ? NULL : scope->bindings[place];
 }
 
 Binding *scope_find(Scope *scope, const char *name) {
   for (; scope; scope = scope->outer) {
-    Binding *found = binding_here(scope, name);
+    Binding *found = scope_own(scope, name);
     if (!found) continue;
     found->used = true;
     return found;
@@ -220,20 +219,23 @@ Binding *scope_find(Scope *scope, const char *name) {
 }
 
 Binding *scope_define(Scope *scope, const char *name, Span span, Value value) {
-  Binding *found = binding_here(scope, name);
+  Binding *found = scope_own(scope, name);
   if (found) {
     found->value = value;
     return found;
   }
   Binding *made = arena_alloc(scope->arena, sizeof *made);
-  *made = (Binding){.name = name, .value = value, .span = span, .next = scope->bindings};
-  scope->bindings = made;
+  *made = (Binding){.name = name, .value = value, .span = span};
+  scope->bindings =
+      arena_grow(scope->arena, scope->bindings, scope->n_bindings, &scope->capacity, sizeof *scope->bindings);
+  hash_add(scope->arena, &scope->by_name, hash_text(name), (int)scope->n_bindings);
+  scope->bindings[scope->n_bindings++] = made;
   return made;
 }
 
 void scope_assign(Scope *scope, const char *name, Span span, Value value) {
   for (Scope *s = scope; s; s = s->outer) {
-    Binding *found = binding_here(s, name);
+    Binding *found = scope_own(s, name);
     if (!found) continue;
     found->value = value;
     return;

@@ -127,9 +127,10 @@ static Expr *with_arguments(Sheet *sheet, const Visible *visible, const Expr *ca
 
 // A layer made into a value holds tensors of the graph, which have no place in a sheet.
 static bool is_layer(const Scope *scope, const char *name) {
-  for (; scope; scope = scope->outer)
-    for (const Binding *b = scope->bindings; b; b = b->next)
-      if (b->value.kind == VALUE_LAYER && !strcmp(b->name, name)) return true;
+  for (; scope; scope = scope->outer) {
+    const Binding *b = scope_own(scope, name);
+    if (b && b->value.kind == VALUE_LAYER) return true;
+  }
   return false;
 }
 
@@ -180,13 +181,15 @@ static Value call_value(Sheet *sheet, const Visible *visible, const Expr *expr) 
   Scope *scope = scope_new(f->e->arena, f->scope);
   const Expr *call = with_arguments(sheet, visible, expr, scope);
   bool scalars = false, floats = false;
-  for (const Binding *b = scope->bindings; b; b = b->next) {
-    if (value_is_poison(b->value)) return poison(sheet);
-    scalars |= b->value.kind == VALUE_TENSOR;
-    floats |= is_float(sheet, b->value);
+  for (size_t k = 0; k < scope->n_bindings; k++) {
+    Value v = scope->bindings[k]->value;
+    if (value_is_poison(v)) return poison(sheet);
+    scalars |= v.kind == VALUE_TENSOR;
+    floats |= is_float(sheet, v);
   }
   if (!scalars) return from_outside(sheet, elab_expr(f->e, scope, call), expr->span);
-  for (Binding *b = scope->bindings; b; b = b->next) b->value = counted(sheet, b->value, floats);
+  for (size_t k = 0; k < scope->n_bindings; k++)
+    scope->bindings[k]->value = counted(sheet, scope->bindings[k]->value, floats);
   return takes_axes(f, call) ? not_elementwise(sheet, call) : call_in_sheet(sheet, scope, call);
 }
 

@@ -154,7 +154,8 @@ static Scope *field_scope(Lowering *l, const DataBlock *data) {
 
 // Fields that the program reads as f32(field) are converted where they are loaded.
 static void note_conversions(const Scope *scope, DataBlock *data) {
-  for (const Binding *b = scope->bindings; b; b = b->next) {
+  for (size_t n = 0; n < scope->n_bindings; n++) {
+    const Binding *b = scope->bindings[n];
     if (b->value.kind != VALUE_FIELD || !b->value.field->typed || b->value.field->type != DT_F32) continue;
     for (int k = 0; k < data->spec.n_splits; k++)
       for (int f = 0; f < data->spec.splits[k].n_fields; f++) {

@@ -1,5 +1,6 @@
 // What the files of this room share with each other. Other rooms include ir.h only.
 #pragma once
+#include "hash.h"
 #include "ir.h"
 
 // Appends a node whose fields are already right and returns its id.
@@ -12,8 +13,11 @@ bool node_infer(const Graph *g, const Node *node, DType *type, Shape *shape, Tex
 
 // Every invariant of one node: nodes before it are taken to be right.
 bool node_verify(const Graph *g, NodeId id, Text *why);
-// Every invariant of one output.
-bool output_verify(const Graph *g, size_t output, Text *why);
+// The graph's inputs, params and states by op and name (graph_source_key), whose nodes verify.
+HashTable graph_sources(const Graph *g);
+Hash graph_source_key(Op op, const char *name);
+// Every invariant of one output; `sources` are the graph's.
+bool output_verify(const Graph *g, const HashTable *sources, size_t output, Text *why);
 
 // A dimension that can stand in a shape of this graph: constants >= 0, symbols that exist, times at least 1.
 bool dim_valid(const Graph *g, Dim d);

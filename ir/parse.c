@@ -212,7 +212,7 @@ static bool parse_return(Parser *p) {
   span.end = p->r.last_end;
   graph_output(p->graph, kind, name, value);
   Text why = text_new(p->r.arena);
-  return output_verify(p->graph, p->graph->n_outputs - 1, &why) ||
+  return output_verify(p->graph, &p->sources, p->graph->n_outputs - 1, &why) ||
          reader_fail(&p->r, DIAG_E0505, span, "%s", why.bytes);
 }
 
@@ -232,6 +232,7 @@ static bool parse_symbols(Parser *p) {
 static bool parse_statements(Parser *p) {
   while (p->r.token.kind == TOKEN_VALUE)
     if (!parse_node(p)) return false;
+  p->sources = graph_sources(p->graph);
   while (at_word(&p->r, "return"))
     if (!parse_return(p)) return false;
   if (!accept_punct(&p->r, '}'))

@@ -1,5 +1,6 @@
 // Between the files of the parser.
 #pragma once
+#include "hash.h"
 #include "lex.h"
 
 typedef struct Parser {
@@ -7,6 +8,7 @@ typedef struct Parser {
   Graph *graph;
   int64_t *numbers;  // [graph->n_nodes] the number that each node has in the text; rising
   size_t n_numbers, numbers_capacity;
+  HashTable sources;  // once all nodes are there
 } Parser;
 
 // %12, defined before. Reports where it is not.

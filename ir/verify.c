@@ -240,16 +240,32 @@ bool node_verify(const Graph *g, NodeId id, Text *why) {
 
 // ---- outputs and the whole ----------------------------------------------------------------------------------------
 
+Hash graph_source_key(Op op, const char *name) {
+  Hash key = hash_text(name);
+  key.high ^= (uint64_t)op;
+  return key;
+}
+
+static bool has_name(const Node *node) { return op_info(node->op)->class == OPC_SOURCE && node->op != OP_const; }
+
+HashTable graph_sources(const Graph *g) {
+  HashTable sources = {0};
+  for (size_t k = 0; k < g->n_nodes; k++)
+    if (has_name(&g->nodes[k]))
+      hash_add(g->arena, &sources, graph_source_key(g->nodes[k].op, g->nodes[k].name), (int)k);
+  return sources;
+}
+
 // A state's next value and a gradient have the shape of what they belong to, where that is still in the graph.
-static bool belongs(const Graph *g, const Output *output, Op op, Text *why) {
-  NodeId owner = graph_find_source(g, op, output->name);
+static bool belongs(const Graph *g, const HashTable *sources, const Output *output, Op op, Text *why) {
+  NodeId owner = hash_find(sources, graph_source_key(op, output->name));
   if (owner == NODE_NONE || shape_equal(&graph_node(g, owner)->shape, &graph_node(g, output->value)->shape))
     return true;
   return fail(why, "%s '%s' has another shape than its %s", output_kind_name(output->kind), output->name,
               op_info(op)->name);
 }
 
-bool output_verify(const Graph *g, size_t k, Text *why) {
+bool output_verify(const Graph *g, const HashTable *sources, size_t k, Text *why) {
   const Output *output = &g->outputs[k];
   if ((unsigned)output->kind >= OUT_KIND_COUNT) return fail(why, "output %zu is of no kind", k);
   if (output->value < 0 || (size_t)output->value >= g->n_nodes)
@@ -258,8 +274,8 @@ bool output_verify(const Graph *g, size_t k, Text *why) {
   if (output->kind == OUT_LOSS)
     return (value->type == DT_F32 && value->shape.rank == 0) || fail(why, "the loss is not f32[]");
   if (!output->name) return fail(why, "a %s without a name", output_kind_name(output->kind));
-  if (output->kind == OUT_STATE) return belongs(g, output, OP_state, why);
-  return output->kind != OUT_GRAD || belongs(g, output, OP_param, why);
+  if (output->kind == OUT_STATE) return belongs(g, sources, output, OP_state, why);
+  return output->kind != OUT_GRAD || belongs(g, sources, output, OP_param, why);
 }
 
 // What must be there once: a source by op and name, an output by kind and name.
@@ -286,8 +302,7 @@ static bool sources_differ(const Graph *g, Text *why) {
   size_t count = 0;
   for (size_t k = 0; k < g->n_nodes; k++) {
     const Node *node = &g->nodes[k];
-    if (op_info(node->op)->class == OPC_SOURCE && node->op != OP_const)
-      keys[count++] = (Key){(int)node->op, node->name};
+    if (has_name(node)) keys[count++] = (Key){(int)node->op, node->name};
   }
   const Key *twice = find_twice(keys, count);
   return !twice || fail(why, "two %s nodes are named '%s'", op_info((Op)twice->kind)->name, twice->name);
@@ -295,8 +310,9 @@ static bool sources_differ(const Graph *g, Text *why) {
 
 static bool outputs_verify(const Graph *g, Text *why) {
   Key *keys = arena_array(g->arena, g->n_outputs, sizeof *keys);
+  HashTable sources = graph_sources(g);
   for (size_t k = 0; k < g->n_outputs; k++) {
-    if (!output_verify(g, k, why)) return false;
+    if (!output_verify(g, &sources, k, why)) return false;
     const Output *output = &g->outputs[k];
     keys[k] = (Key){(int)output->kind, output->kind == OUT_LOSS ? "" : output->name};
   }
