@@ -14,6 +14,8 @@ typedef struct Block {
   size_t used;
 } Block;
 
+enum { HEADER = (sizeof(Block) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT };
+
 struct Arena {
   const Allocator *allocator;
   Guard *guard;
@@ -71,6 +73,36 @@ void arena_free(Arena *arena) {
   allocator->release(allocator->state, arena, sizeof *arena);
 }
 
+void arena_reset(Arena *arena) {
+  Block *kept = arena->blocks;
+  if (!kept) return;
+  arena->blocks = kept->next;
+  for (Block *block = arena->blocks, *next; block; block = next) {
+    next = block->next;
+    arena->allocator->release(arena->allocator->state, block, block->bytes);
+  }
+  kept->next = NULL;
+  kept->used = HEADER;
+  arena->blocks = kept;
+  arena->total = kept->bytes;
+}
+
+// Behind the newest block, which goes on being filled.
+void arena_adopt(Arena *arena, Arena *from) {
+  Block *last = from->blocks;
+  if (!last) return;
+  while (last->next) last = last->next;
+  if (arena->blocks) {
+    last->next = arena->blocks->next;
+    arena->blocks->next = from->blocks;
+  } else {
+    arena->blocks = from->blocks;
+  }
+  arena->total += from->total;
+  from->blocks = NULL;
+  from->total = 0;
+}
+
 size_t arena_bytes(const Arena *arena) { return arena->total; }
 
 _Noreturn void arena_exhausted(const Arena *arena, size_t bytes) {
@@ -88,15 +120,14 @@ Arena *arena_apart(const Arena *arena, Guard *guard) { return arena_new(arena->a
 
 // A block that holds at least `payload` bytes. Blocks double, so a large arena has few of them.
 static Block *arena_add_block(Arena *arena, size_t payload) {
-  size_t header = (sizeof(Block) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
   size_t bytes = arena->blocks ? arena->blocks->bytes * 2 : FIRST_BLOCK;
   if (bytes > LARGEST_BLOCK) bytes = LARGEST_BLOCK;
-  if (payload > SIZE_MAX - header) arena_exhausted(arena, payload);
-  if (bytes < payload + header) bytes = payload + header;
-  size_t align = bytes == LARGEST_BLOCK ? HUGE_PAGE : ALIGNMENT;
+  if (payload > SIZE_MAX - HEADER) arena_exhausted(arena, payload);
+  if (bytes < payload + HEADER) bytes = payload + HEADER;
+  size_t align = bytes >= LARGEST_BLOCK ? HUGE_PAGE : ALIGNMENT;
   Block *block = arena->allocator->alloc(arena->allocator->state, bytes, align);
   if (!block) arena_exhausted(arena, bytes);
-  *block = (Block){.next = arena->blocks, .bytes = bytes, .used = header};
+  *block = (Block){.next = arena->blocks, .bytes = bytes, .used = HEADER};
   arena->blocks = block;
   arena->total += bytes;
   return block;

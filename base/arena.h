@@ -38,6 +38,10 @@ Arena *arena_beside(const Arena *arena);
 // The same with a guard of its own, for work on another thread; NULL when it cannot be had.
 Arena *arena_apart(const Arena *arena, Guard *guard);
 void arena_free(Arena *arena);  // NULL is allowed
+// Forgets everything in the arena, for the next piece of work; keeps a block to begin it with.
+void arena_reset(Arena *arena);
+// What is in `from` lives as long as `arena` from now on; `from` is empty.
+void arena_adopt(Arena *arena, Arena *from);
 size_t arena_bytes(const Arena *arena);
 // Jumps to the guard: `bytes` could not be had by somebody who works for this arena's owner.
 _Noreturn void arena_exhausted(const Arena *arena, size_t bytes);

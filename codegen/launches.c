@@ -10,7 +10,8 @@
 // ---- functions ----------------------------------------------------------------------------------------------------
 
 // "dlc_conv2d_1_relu"; the next ones of the same kernel "dlc_conv2d_1_relu_2", and so on.
-static const char *symbol_for(Arena *arena, Launches *p, const char *kernel) {
+static const char *symbol_for(Launches *p, const char *kernel) {
+  Arena *arena = p->arena;
   char *plain = arena_printf(arena, "dlc_%s", kernel), *symbol = plain;
   for (char *c = plain; *c; c++)
     if (!isalnum((unsigned char)*c)) *c = '_';
@@ -38,19 +39,19 @@ static void add_key(Arena *arena, const Code *code, Text *key) {
     nest_key(code->nest, key);
 }
 
-// `what`: one of the kinds of code is set.
-static int add_code(Arena *arena, Launches *p, const char *kernel, Code what) {
-  Text key = text_new(arena);
-  add_key(arena, &what, &key);
+// `what`: one of the kinds of code is set. It and its key lie in `work`.
+static int add_code(Arena *work, Launches *p, const char *kernel, Code what) {
+  Text key = text_new(work);
+  add_key(work, &what, &key);
   Hash hash = hash_bytes(key.bytes, key.length);
   int code = p->apart ? -1 : find_code(p, &key, hash);
   if (code >= 0) return code;
-  p->codes = arena_grow(arena, p->codes, p->n_codes, &p->codes_capacity, sizeof *p->codes);
+  p->codes = arena_grow(p->arena, p->codes, p->n_codes, &p->codes_capacity, sizeof *p->codes);
   code = (int)p->n_codes;
-  what.symbol = symbol_for(arena, p, kernel);
+  what.symbol = symbol_for(p, kernel);
   what.kernel = kernel;
   what.key = key.bytes, what.key_bytes = key.length, what.hash = hash;
-  hash_add(arena, &p->by_key, hash, code);
+  hash_add(p->arena, &p->by_key, hash, code);
   p->codes[p->n_codes++] = what;
   return code;
 }
@@ -65,11 +66,11 @@ static int64_t item_cost_of(const Code *what) {
   return what->tiled ? what->tiled->shares.item_cost : what->nest->item_cost;
 }
 
-static void add_launch(Arena *arena, Launches *p, int kernel, Code what) {
+static void add_launch(Arena *work, Launches *p, int kernel, Code what) {
   const Kernel *k = &p->plan->kernels[kernel];
-  int code = add_code(arena, p, k->name, what);
+  int code = add_code(work, p, k->name, what);
   bool weights = what.winograd && what.winograd->stage == WINOGRAD_WEIGHTS;
-  p->launches = arena_grow(arena, p->launches, p->n_launches, &p->launches_capacity, sizeof *p->launches);
+  p->launches = arena_grow(p->arena, p->launches, p->n_launches, &p->launches_capacity, sizeof *p->launches);
   p->launches[p->n_launches++] = (Launch){.code = code,
                                           .kernel = kernel,
                                           .once = k->once || (k->scratch_once && weights),
@@ -77,28 +78,33 @@ static void add_launch(Arena *arena, Launches *p, int kernel, Code what) {
                                           .item_cost = item_cost_of(&what)};
 }
 
-static void add_sweep(Arena *arena, Launches *p, int kernel, const Sweep *sweep, const CodegenOptions *options) {
+static void add_sweep(Arena *work, Launches *p, int kernel, const Sweep *sweep, const CodegenOptions *options) {
   Tiled *tiled;
   WinogradCode *winograd;
-  int n_winograd = winograd_list(arena, sweep, &p->target, &winograd);
-  for (int k = 0; k < n_winograd; k++) add_launch(arena, p, kernel, (Code){.winograd = &winograd[k]});
+  int n_winograd = winograd_list(work, sweep, &p->target, &winograd);
+  for (int k = 0; k < n_winograd; k++) add_launch(work, p, kernel, (Code){.winograd = &winograd[k]});
   if (n_winograd > 0) return;
   bool loops = options->no_contract && sweep->kernel->n_sums == 0;  // of a product-sum, loops cannot carry others
-  int n_tiled = loops ? 0 : tiled_list(arena, sweep, &p->target, &tiled);
-  for (int k = 0; k < n_tiled; k++) add_launch(arena, p, kernel, (Code){.tiled = &tiled[k]});
+  int n_tiled = loops ? 0 : tiled_list(work, sweep, &p->target, &tiled);
+  for (int k = 0; k < n_tiled; k++) add_launch(work, p, kernel, (Code){.tiled = &tiled[k]});
   if (n_tiled > 0) return;
-  Nest *nest = sweep_nest(arena, sweep);
-  if (nest) add_launch(arena, p, kernel, (Code){.nest = nest});
+  Nest *nest = sweep_nest(work, sweep);
+  if (nest) add_launch(work, p, kernel, (Code){.nest = nest});
 }
 
 Launches *launches_make(Arena *arena, const Plan *plan, const CodegenOptions *options, const Target *target) {
   Launches *p = arena_alloc(arena, sizeof *p);
-  *p = (Launches){.plan = plan, .target = *target, .apart = options->no_sharing};
+  *p = (Launches){.arena = arena, .plan = plan, .target = *target, .apart = options->no_sharing};
+  Arena *work = arena_beside(arena);
   for (int k = 0; k < plan->n_kernels; k++) {
     Sweep *sweeps;
-    int n = sweep_list(arena, plan, &plan->kernels[k], &sweeps);
-    for (int s = 0; s < n; s++) add_sweep(arena, p, k, &sweeps[s], options);
+    size_t codes = p->n_codes;
+    int n = sweep_list(work, plan, &plan->kernels[k], &sweeps);
+    for (int s = 0; s < n; s++) add_sweep(work, p, k, &sweeps[s], options);
+    if (p->n_codes > codes) arena_adopt(arena, work);  // they stay: no other kernel has had them
+    arena_reset(work);
   }
+  arena_free(work);
   return p;
 }
 

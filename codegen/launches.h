@@ -29,6 +29,7 @@ typedef struct Launch {
 } Launch;
 
 typedef struct Launches {
+  Arena *arena;  // where codes and launches lie
   const Plan *plan;
   Target target;
   Code *codes;

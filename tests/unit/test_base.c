@@ -73,6 +73,38 @@ static void arena_jumps_to_its_guard_and_leaks_nothing(void **state) {
   }
 }
 
+static void arena_begins_anew_after_a_reset(void **state) {
+  (void)state;
+  Guard guard;
+  Arena *arena = fresh(&guard);
+  for (int k = 0; k < 1000; k++) memset(arena_alloc(arena, 1000), 0xff, 1000);
+  size_t before = arena_bytes(arena);
+  arena_reset(arena);
+  assert_true(arena_bytes(arena) < before);
+  const unsigned char *bytes = arena_alloc(arena, 1000);
+  for (size_t k = 0; k < 1000; k++) assert_int_equal(bytes[k], 0);
+  arena_reset(arena);
+  arena_free(arena);
+}
+
+static void arena_adopts_what_another_holds(void **state) {
+  (void)state;
+  Guard guard;
+  Arena *arena = fresh(&guard), *from = arena_beside(arena);
+  arena_adopt(arena, from);  // nothing
+  char *text = arena_strdup(from, "kept");
+  size_t bytes = arena_bytes(arena) + arena_bytes(from);
+  arena_adopt(arena, from);
+  assert_int_equal(arena_bytes(from), 0);
+  assert_int_equal(arena_bytes(arena), bytes);
+  arena_strdup(from, "its own");
+  arena_strdup(arena, "more");
+  arena_adopt(arena, from);
+  arena_free(from);
+  assert_string_equal(text, "kept");
+  arena_free(arena);
+}
+
 static void arena_refuses_overflowing_products(void **state) {
   (void)state;
   Guard guard;
@@ -339,6 +371,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(arena_gives_zeroed_aligned_memory),
       cmocka_unit_test(arena_jumps_to_its_guard_and_leaks_nothing),
+      cmocka_unit_test(arena_begins_anew_after_a_reset),
+      cmocka_unit_test(arena_adopts_what_another_holds),
       cmocka_unit_test(arena_refuses_overflowing_products),
       cmocka_unit_test(growing_keeps_items),
       cmocka_unit_test(doubles_read_back),
