@@ -42,12 +42,6 @@ int lower_sum_slot(const Kernel *kernel, int sum) {
   return kernel->n_inputs + kernel->n_outputs + (kernel->scratch_bytes > 0) + sum;
 }
 
-static bool computes(const Kernel *kernel, NodeId id) {
-  for (int k = 0; k < kernel->n_nodes; k++)
-    if (kernel->nodes[k] == id) return true;
-  return false;
-}
-
 static bool is_padded_copy(const Graph *g, NodeId output) {
   const Node *node = graph_node(g, output);
   if (node->op != OP_index || node->n_in != 1) return false;
@@ -70,7 +64,7 @@ NodeId lower_output_source(const Plan *plan, const Kernel *kernel, NodeId output
   NodeId source = node->in[0];
   if (!kernel_moved_output(g, output, source, NULL, NULL)) return output;
   if (source == space) return source;
-  if (!computes(kernel, source)) return output;
+  if (kernel_position(kernel, source) < 0) return output;
   bool at_point = shape_equal(&graph_node(g, source)->shape, &graph_node(g, space)->shape);
   return at_point ? source : output;
 }

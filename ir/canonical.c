@@ -64,8 +64,23 @@ static void drop_dead(Arena *arena, IndexDef *def) {
   def->n_body = kept;
 }
 
+// Are the operands numbered so already?
+static bool operands_numbered(const IndexDef *def, const NodeId *in, int n_in) {
+  int used = 0;
+  for (int k = 0; k < def->n_body; k++) {
+    const Scalar *s = &def->body[k];
+    if (s->kind != SCALAR_READ || s->arg[0] < used) continue;
+    if (s->arg[0] != used) return false;
+    for (int at = 0; at < used; at++)
+      if (in[at] == in[used] && read_equal(&def->reads[at], &def->reads[used])) return false;
+    used++;
+  }
+  return used == n_in;
+}
+
 // Numbers the operands in the order in which the body first reads them; equal reads of one tensor become one operand.
 static void renumber_operands(Arena *arena, IndexDef *def, NodeId *in, int *n_in) {
+  if (operands_numbered(def, in, *n_in)) return;
   Read *reads = arena_array(arena, (size_t)*n_in, sizeof *reads);
   NodeId *ids = arena_array(arena, (size_t)*n_in, sizeof *ids);
   int used = 0;

@@ -3,8 +3,9 @@
 
 IndexEdit edit_begin(Rewrite *w) {
   const Node *node = rewrite_node(w);
-  IndexEdit edit = {.w = w, .node = node, .def = *node->index, .body = body_new(rewrite_graph(w))};
-  edit.copy = arena_array(w->from->arena, (size_t)node->index->n_body, sizeof *edit.copy);
+  arena_reset(w->scratch);
+  IndexEdit edit = {.w = w, .node = node, .def = *node->index, .body = body_new(rewrite_graph(w), w->scratch)};
+  edit.copy = arena_array(w->scratch, (size_t)node->index->n_body, sizeof *edit.copy);
   edit.ordered = node->type == DT_F32 && node->index->combine == COMBINE_SUM;
   return edit;
 }
@@ -89,7 +90,7 @@ static size_t count_reads(Arena *arena, const Scalar *code, const Read *reads, i
 static bool keeps_bits(const IndexEdit *edit, int value) {
   if (!edit->ordered) return true;
   const IndexDef *was = edit->node->index;
-  Arena *arena = edit->w->from->arena;
+  Arena *arena = edit->w->scratch;
   size_t reads = count_reads(arena, was->body, was->reads, was->n_body - 1);
   if (!edit->rereads && count_reads(arena, edit->body.code, edit->body.reads, value) != reads) return false;
   bool product = index_is_plain_product(was);

@@ -63,7 +63,7 @@ static bool same_instruction(const Scalar *a, const Scalar *b) {
 static int body_add(Body *body, const Scalar *s) {
   for (size_t k = 0; k < body->n_code; k++)
     if (same_instruction(&body->code[k], s)) return (int)k;
-  body->code = arena_grow(body->graph->arena, body->code, body->n_code, &body->code_capacity, sizeof *body->code);
+  body->code = arena_grow(body->arena, body->code, body->n_code, &body->code_capacity, sizeof *body->code);
   body->code[body->n_code] = *s;
   return (int)body->n_code++;
 }
@@ -93,10 +93,12 @@ static Term body_term(const Emitter *e, int value) {
   return term;
 }
 
-Body body_new(const Graph *g) { return (Body){.emit = {body_op, body_number, body_term}, .graph = g}; }
+Body body_new(const Graph *g, Arena *arena) {
+  return (Body){.emit = {body_op, body_number, body_term}, .graph = g, .arena = arena};
+}
 
 int body_read(Body *body, NodeId operand, const Read *read) {
-  Arena *arena = body->graph->arena;
+  Arena *arena = body->arena;
   size_t k = 0;
   while (k < body->n_in && !(body->in[k] == operand && read_equal(&body->reads[k], read))) k++;
   if (k == body->n_in) {
@@ -148,7 +150,7 @@ static void place_top(Walk *w) {
 }
 
 static void walk_from(Walk *w, int value) {
-  Arena *arena = w->body->graph->arena;
+  Arena *arena = w->body->arena;
   size_t n = w->body->n_code;
   w->code = arena_array(arena, n, sizeof *w->code);
   w->place = arena_array(arena, n, sizeof *w->place);

@@ -48,6 +48,7 @@ GraphEmitter rewrite_emitter(Rewrite *w);
 typedef struct Body {
   Emitter emit;        // first
   const Graph *graph;  // which the operands belong to
+  Arena *arena;        // where the program is written
   Scalar *code;
   size_t n_code, code_capacity;
   NodeId *in;   // operands
@@ -55,7 +56,7 @@ typedef struct Body {
   size_t n_in, in_capacity, reads_capacity;
 } Body;
 
-Body body_new(const Graph *g);
+Body body_new(const Graph *g, Arena *arena);
 int body_read(Body *body, NodeId operand, const Read *read);
 int body_index(Body *body, int index);
 // Builds the node: indices, extents, names, combine and order from `def`, the rest from the body, whose value is

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 Writer writer_new(Builder *b, const IndexDef *from, const ReadSolution *s) {
-  Writer w = {.b = b, .from = from, .s = s, .body = body_new(b->graph)};
+  Writer w = {.b = b, .from = from, .s = s, .body = body_new(b->graph, b->graph->arena)};
   for (int v = 0; v < SOLVE_COUNT; v++) w.index_of[v] = -1;
   return w;
 }

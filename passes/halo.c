@@ -9,6 +9,7 @@
 // copy, and the value itself is never stored.
 #include "passes.h"
 #include "product.h"
+#include "rewrite.h"
 
 #include <string.h>
 
@@ -25,10 +26,9 @@ typedef struct Margin {
 
 typedef struct Halo {
   const Graph *from;
-  Builder b;
+  Rewrite w;
   Margin **margin;  // [n_nodes], NULL: no copy
   bool *accepted;   // [n_nodes]: product-sums whose reads outside go to copies
-  NodeId *map;      // [n_nodes]
 } Halo;
 
 // Widens `m` by what the read needs. True when it needs anything.
@@ -113,44 +113,51 @@ static bool reads_outside(const Halo *h, const Node *node, int k) {
   return margin_widen(&none, node->index, &node->index->reads[k], &graph_node(h->from, node->in[k])->shape);
 }
 
-// The node with those of its reads moved to padded copies that need it or that spare the value its place.
-static NodeId copy_product(Halo *h, NodeId id) {
+// Moves those reads of the current node to padded copies that need it or that spare the value its place.
+static void rewrite_product(Halo *h) {
+  NodeId id = h->w.at;
   const Node *node = graph_node(h->from, id);
   IndexDef def = *node->index;
   Read reads[2] = {def.reads[0], def.reads[1]};
   NodeId in[2];
+  bool moved = false;
   def.reads = reads;
   for (int k = 0; k < 2; k++) {
     const Margin *m = h->margin[node->in[k]];
-    in[k] = h->map[node->in[k]];
+    in[k] = h->w.map[node->in[k]];
     if (!m || !can_read_copy(h, id, k)) continue;
     if (m->other_users && !reads_outside(h, node, k)) continue;
     shift_read(&reads[k], m);
     in[k] = m->copy;
+    moved = true;
   }
-  h->b.origin = (Origin){node->tag, node->path, node->span};
-  return build_index(&h->b, &def, in, 2);
+  if (moved)
+    rewrite_replace(&h->w, build_index(rewrite_builder(&h->w), &def, in, 2));
+  else
+    rewrite_keep(&h->w);
 }
 
-static void copy_node(Halo *h, NodeId id) {
+static void rewrite_node_of(Halo *h) {
+  NodeId id = h->w.at;
   const Node *node = graph_node(h->from, id);
-  bool product = node->op == OP_index && index_is_plain_product(node->index);
-  h->map[id] = product ? copy_product(h, id) : build_copy(&h->b, h->from, id, h->map);
   Margin *m = h->margin[id];
+  if (m) rewrite_builder(&h->w);  // the copy stands behind the node
+  if (node->op == OP_index && index_is_plain_product(node->index))
+    rewrite_product(h);
+  else
+    rewrite_keep(&h->w);
   if (!m) return;
-  h->b.origin = (Origin){"halo", node->path ? node->path : node->name, node->span};
-  m->copy = build_pad(&h->b, h->map[id], m->before, m->after);
+  Builder *b = rewrite_builder(&h->w);
+  b->origin = (Origin){"halo", node->path ? node->path : node->name, node->span};
+  m->copy = build_pad(b, h->w.map[id], m->before, m->after);
 }
 
 Graph *pass_halo(PassContext *ctx, const Graph *g) {
-  Halo h = {.from = g, .b = {.graph = graph_like(g)}};
+  Halo h = {.from = g, .w = rewrite_begin(ctx, g)};
   h.margin = arena_array(ctx->arena, g->n_nodes, sizeof *h.margin);
   h.accepted = arena_array(ctx->arena, g->n_nodes, sizeof *h.accepted);
-  h.map = arena_array(ctx->arena, g->n_nodes, sizeof *h.map);
   for (NodeId id = 0; (size_t)id < g->n_nodes; id++) request_margins(&h, id);
   find_other_users(&h);
-  for (NodeId id = 0; (size_t)id < g->n_nodes; id++) copy_node(&h, id);
-  for (size_t k = 0; k < g->n_outputs; k++)
-    graph_output(h.b.graph, g->outputs[k].kind, g->outputs[k].name, h.map[g->outputs[k].value]);
-  return h.b.graph;
+  for (; rewrite_more(&h.w); h.w.at++) rewrite_node_of(&h);
+  return rewrite_end(&h.w);
 }

@@ -12,6 +12,7 @@
 //   channels. Row-major order of the reduced indices is the order in which a strict sum adds up.
 #include "passes.h"
 #include "product.h"
+#include "rewrite.h"
 
 #include <math.h>
 
@@ -22,23 +23,22 @@ typedef struct Packed {  // the copies of one value
 } Packed;
 
 typedef struct Layout {
-  const Graph *from;
-  Builder b;
+  Rewrite w;
   Packed **packed;  // [n_nodes]
-  NodeId *map;      // [n_nodes]
 } Layout;
 
 // The copy of old node `value` with `dim` last, for a reader with this origin.
 static NodeId packed_copy(Layout *l, NodeId value, int dim, const Node *reader) {
   for (const Packed *p = l->packed[value]; p; p = p->next)
     if (p->dim == dim) return p->copy;
-  int rank = graph_node(l->from, value)->shape.rank, permutation[IR_MAX_RANK], n = 0;
+  int rank = graph_node(l->w.from, value)->shape.rank, permutation[IR_MAX_RANK], n = 0;
   for (int d = 0; d < rank; d++)
     if (d != dim) permutation[n++] = d;
   permutation[n] = dim;
-  l->b.origin = (Origin){"pack", reader->path, reader->span};
-  Packed *p = arena_alloc(l->from->arena, sizeof *p);
-  *p = (Packed){dim, build_transpose(&l->b, l->map[value], permutation), l->packed[value]};
+  Builder *b = rewrite_builder(&l->w);
+  b->origin = (Origin){"pack", reader->path, reader->span};
+  Packed *p = arena_alloc(l->w.from->arena, sizeof *p);
+  *p = (Packed){dim, build_transpose(b, l->w.map[value], permutation), l->packed[value]};
   l->packed[value] = p;
   return p->copy;
 }
@@ -61,15 +61,19 @@ static double step_of(const Read *read, const Shape *shape, int index) {
   return fabs(step);
 }
 
-// order[k] = which of the old indices comes k-th. Output indices stay, equal steps keep their order.
-static void sort_reduced(const IndexDef *def, const Read *read, const Shape *shape, int *order) {
+// order[k] = which of the old indices comes k-th. Output indices stay, equal steps keep their order. False where all
+// stay.
+static bool sort_reduced(const IndexDef *def, const Read *read, const Shape *shape, int *order) {
+  bool moved = false;
   for (int k = 0; k < def->n_out + def->n_red; k++) {
     double step = step_of(read, shape, k);
     int at = k;
     for (; at > def->n_out && k > def->n_out && step > step_of(read, shape, order[at - 1]); at--)
       order[at] = order[at - 1];
     order[at] = k;
+    moved |= at != k;
   }
+  return moved;
 }
 
 static void renumber(Read *read, const int *place) {
@@ -93,33 +97,35 @@ static void permute(IndexDef *def, const int *order) {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-static NodeId copy_product(Layout *l, const Node *node, const Product *p) {
+static void rewrite_product(Layout *l, const Node *node, const Product *p) {
   IndexDef def = *node->index;
   Read reads[2] = {def.reads[0], def.reads[1]};
-  NodeId in[2] = {l->map[node->in[0]], l->map[node->in[1]]};
+  NodeId in[2] = {l->w.map[node->in[0]], l->w.map[node->in[1]]};
   int order[IR_MAX_INDICES];
+  bool pack = p->needs & PRODUCT_NEEDS_PACK;
   def.reads = reads;
-  if (p->needs & PRODUCT_NEEDS_PACK) {
+  if (pack) {
     in[p->b] = packed_copy(l, node->in[p->b], p->b_dim, node);
     move_last(&reads[p->b], p->b_dim);
   }
-  sort_reduced(&def, &reads[p->a], &graph_node(l->from, node->in[p->a])->shape, order);
+  bool moved = sort_reduced(&def, &reads[p->a], &graph_node(l->w.from, node->in[p->a])->shape, order);
+  if (!pack && !moved) {
+    rewrite_keep(&l->w);
+    return;
+  }
   permute(&def, order);
-  l->b.origin = (Origin){node->tag, node->path, node->span};
-  return build_index(&l->b, &def, in, 2);
+  rewrite_replace(&l->w, build_index(rewrite_builder(&l->w), &def, in, 2));
 }
 
 Graph *pass_layout(PassContext *ctx, const Graph *g) {
-  Layout l = {.from = g, .b = {.graph = graph_like(g)}};
-  l.packed = arena_array(ctx->arena, g->n_nodes, sizeof *l.packed);
-  l.map = arena_array(ctx->arena, g->n_nodes, sizeof *l.map);
-  for (NodeId id = 0; (size_t)id < g->n_nodes; id++) {
-    const Node *node = graph_node(g, id);
+  Layout l = {.w = rewrite_begin(ctx, g), .packed = arena_array(ctx->arena, g->n_nodes, sizeof *l.packed)};
+  for (; rewrite_more(&l.w); l.w.at++) {
+    const Node *node = rewrite_node(&l.w);
     Product p = product_analyse(g, node);
-    bool fits = p.needs == 0 || p.needs == PRODUCT_NEEDS_PACK;
-    l.map[id] = fits ? copy_product(&l, node, &p) : build_copy(&l.b, g, id, l.map);
+    if (p.needs == 0 || p.needs == PRODUCT_NEEDS_PACK)
+      rewrite_product(&l, node, &p);
+    else
+      rewrite_keep(&l.w);
   }
-  for (size_t k = 0; k < g->n_outputs; k++)
-    graph_output(l.b.graph, g->outputs[k].kind, g->outputs[k].name, l.map[g->outputs[k].value]);
-  return l.b.graph;
+  return rewrite_end(&l.w);
 }

@@ -20,6 +20,7 @@
 // What is then computed stands with Order in ir.h.
 #include "passes.h"
 #include "product.h"
+#include "rewrite.h"
 
 enum {
   ORDER_MAX_RESULTS = 1 << 18,  // elements of chunked results
@@ -85,15 +86,12 @@ static int lanes_of(const Graph *g, const Node *node) {
 }
 
 Graph *pass_order(PassContext *ctx, const Graph *g) {
-  Builder b = {.graph = graph_like(g)};
-  NodeId *map = arena_array(ctx->arena, g->n_nodes, sizeof *map);
+  (void)ctx;
+  Graph *to = graph_twin(g);
   for (NodeId id = 0; (size_t)id < g->n_nodes; id++) {
     const Node *node = graph_node(g, id);
-    map[id] = build_copy(&b, g, id, map);
     if (node->op != OP_index || node->index->combine != COMBINE_SUM || node->type != DT_F32) continue;
-    graph_node(b.graph, map[id])->index->order = (Order){.chunk = chunk_of(g, node), .lanes = lanes_of(g, node)};
+    graph_own_index(to, id)->order = (Order){.chunk = chunk_of(g, node), .lanes = lanes_of(g, node)};
   }
-  for (size_t k = 0; k < g->n_outputs; k++)
-    graph_output(b.graph, g->outputs[k].kind, g->outputs[k].name, map[g->outputs[k].value]);
-  return b.graph;
+  return to;
 }

@@ -4,7 +4,7 @@
 // On entry: any graph. On exit: every output's value is computed by a kernel (no source, no view of something), and no
 // two outputs share one. Where that did not hold already, the output becomes a copy: a MAP that reads its operand in
 // place.
-#include "passes.h"
+#include "rewrite.h"
 
 static NodeId build_identity(Builder *b, NodeId a) {
   const Shape shape = graph_node(b->graph, a)->shape;
@@ -24,13 +24,11 @@ static bool is_computed(const Graph *g, NodeId id) {
 }
 
 Graph *pass_outputs(PassContext *ctx, const Graph *g) {
-  Builder b = {.graph = graph_like(g)};
-  NodeId *map = arena_array(ctx->arena, g->n_nodes, sizeof *map);
+  Builder b = {.graph = graph_prefix(g, g->n_nodes)};
   bool *taken = arena_array(ctx->arena, g->n_nodes, sizeof *taken);
-  for (NodeId id = 0; (size_t)id < g->n_nodes; id++) map[id] = build_copy(&b, g, id, map);
   for (size_t k = 0; k < g->n_outputs; k++) {
     const Output *output = &g->outputs[k];
-    NodeId value = map[output->value];
+    NodeId value = output->value;
     const Node *node = graph_node(g, output->value);
     b.origin = (Origin){"output", node->path, node->span};
     if (taken[output->value] || !is_computed(g, output->value)) value = build_identity(&b, value);

@@ -25,6 +25,18 @@ typedef struct Planner {
   const Graph *g;
 } Planner;
 
+int kernel_position(const Kernel *kernel, NodeId id) {
+  int low = 0, high = kernel->n_nodes;
+  while (low < high) {
+    int middle = (low + high) / 2;
+    if (kernel->nodes[middle] < id)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low < kernel->n_nodes && kernel->nodes[low] == id ? low : -1;
+}
+
 // ---- sizes ----------------------------------------------------------------------------------------------------------
 
 static bool bytes_of(const Plan *plan, const Node *node, int64_t *bytes) {

@@ -64,7 +64,7 @@ typedef struct Kernel {
   NodeId root;       // a reducing index node, gather, scatter_add or concat; NODE_NONE: pointwise/movement only
   NodeId space;      // whose shape is iterated over: the root, or a pointwise, MAP or random node at the point
   NodeId *nodes;
-  int n_nodes;  // all nodes computed inside, constants included, in topological order
+  int n_nodes;  // all nodes computed inside, constants included, in order of their ids
   NodeId *inputs;
   int n_inputs;  // values read from memory, each once, in order of their ids
   NodeId *outputs;
@@ -83,6 +83,9 @@ typedef struct Kernel {
 } Kernel;
 
 enum { KERNEL_SUMS_MOST = 4 };
+
+// Where the node stands among the kernel's `nodes`; -1: it is not computed there.
+int kernel_position(const Kernel *kernel, NodeId id);
 
 // Is `sum` a chunked sum [c | n, i, ..] in plain order over all elements of tensors of one shape [n, i, .., c], the
 // result's index the last? What some kernel over that shape can carry.

@@ -14,22 +14,9 @@ typedef struct Walk {
   bool elsewhere;  // the input is read at other points
 } Walk;
 
-// Where the node stands among the kernel's, which are in order; -1: it is not computed there.
-static int position_of(const Kernel *kernel, NodeId id) {
-  int low = 0, high = kernel->n_nodes;
-  while (low < high) {
-    int middle = (low + high) / 2;
-    if (kernel->nodes[middle] < id)
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  return low < kernel->n_nodes && kernel->nodes[low] == id ? low : -1;
-}
-
 static void walk_value(Walk *w, NodeId id, bool at_point) {
   if (plan_base(w->g, id) == w->input && (id != w->input || !at_point)) w->elsewhere = true;
-  int position = position_of(w->kernel, id);
+  int position = kernel_position(w->kernel, id);
   if (w->elsewhere || position < 0 || w->seen[at_point][position]) return;
   w->seen[at_point][position] = true;
   const Node *node = graph_node(w->g, id);
@@ -40,7 +27,7 @@ static bool is_moved(const Plan *plan, const Kernel *kernel, NodeId id) {
   const Graph *g = plan->graph;
   const Node *node = graph_node(g, id);
   return node->n_in == 1 && kernel_moved_output(g, id, node->in[0], NULL, NULL) &&
-         position_of(kernel, node->in[0]) >= 0;
+         kernel_position(kernel, node->in[0]) >= 0;
 }
 
 bool plan_reads_at_point(Arena *arena, const Plan *plan, const Kernel *kernel, NodeId input) {

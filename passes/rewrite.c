@@ -5,16 +5,31 @@
 
 Graph *graph_prefix(const Graph *g, size_t count) {
   Graph *prefix = graph_like(g);
-  prefix->nodes_capacity = g->n_nodes + g->n_nodes / 2 + 1;
+  prefix->nodes_capacity = g->n_nodes + g->n_nodes / 4 + 1;
   prefix->nodes = arena_array(g->arena, prefix->nodes_capacity, sizeof *prefix->nodes);
   memcpy(prefix->nodes, g->nodes, count * sizeof *prefix->nodes);
   prefix->n_nodes = count;
   return prefix;
 }
 
+Graph *graph_twin(const Graph *g) {
+  Graph *twin = graph_prefix(g, g->n_nodes);
+  for (size_t k = 0; k < g->n_outputs; k++)
+    graph_output(twin, g->outputs[k].kind, g->outputs[k].name, g->outputs[k].value);
+  return twin;
+}
+
+IndexDef *graph_own_index(Graph *g, NodeId id) {
+  Node *node = graph_node(g, id);
+  IndexDef *own = arena_alloc(g->arena, sizeof *own);
+  *own = *node->index;
+  return node->index = own;
+}
+
 Rewrite rewrite_begin(PassContext *ctx, const Graph *g) {
   Rewrite w = {.ctx = ctx, .from = g};
   w.map = arena_array(g->arena, g->n_nodes, sizeof *w.map);
+  w.scratch = arena_beside(g->arena);
   return w;
 }
 
@@ -81,6 +96,7 @@ void rewrite_drop(Rewrite *w) {
 }
 
 Graph *rewrite_end(Rewrite *w) {
+  arena_free(w->scratch);
   if (!w->to) return (Graph *)w->from;  // unchanged: whoever gets it only reads it, as we did
   for (size_t k = 0; k < w->from->n_outputs; k++) {
     const Output *output = &w->from->outputs[k];

@@ -14,6 +14,7 @@ typedef struct Rewrite {
   NodeId *map;      // [from->n_nodes], NODE_NONE for what was dropped
   NodeId at;        // the node that is being rewritten
   Builder builder;  // into `to`; see rewrite_builder
+  Arena *scratch;   // for what one edit of a body leaves behind nothing of
 } Rewrite;
 
 // For (Rewrite w = rewrite_begin(ctx, g); rewrite_more(&w); w.at++) { exactly one of keep, replace and drop }
@@ -36,5 +37,9 @@ Graph *rewrite_end(Rewrite *w);
 
 // A graph with the first `count` nodes of g, shared, and no outputs.
 Graph *graph_prefix(const Graph *g, size_t count);
+// A graph with the nodes and the outputs of g, for a pass that leaves both where they are.
+Graph *graph_twin(const Graph *g);
+// The definition of an index node of a graph that shares its nodes, which may then be changed: a copy of its own.
+IndexDef *graph_own_index(Graph *g, NodeId id);
 // The origin that nodes made for this one get.
 static inline Origin node_origin(const Node *node) { return (Origin){node->tag, node->path, node->span}; }

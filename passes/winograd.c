@@ -7,6 +7,7 @@
 
 #include "passes.h"
 #include "product.h"
+#include "rewrite.h"
 
 // Fewer channels leave the transforms more work than the products. tests/bench/winograd.py measures it, in builds with
 // less.
@@ -139,17 +140,12 @@ bool winograd_pays(const Winograd *w) {
 
 Graph *pass_winograd(PassContext *ctx, const Graph *g) {
   if (ctx->direct) return (Graph *)g;
-  Builder b = {.graph = graph_like(g)};
-  NodeId *map = arena_array(ctx->arena, g->n_nodes, sizeof *map);
+  Graph *to = graph_twin(g);
   for (NodeId id = 0; (size_t)id < g->n_nodes; id++) {
     const Node *node = graph_node(g, id);
     Winograd w;
-    map[id] = build_copy(&b, g, id, map);
     if (!winograd_analyse(g, node, &w) || !winograd_pays(&w)) continue;
-    Order *order = &graph_node(b.graph, map[id])->index->order;
-    if (w.gradient || order->chunk == 0) order->winograd = w.tile;
+    if (w.gradient || node->index->order.chunk == 0) graph_own_index(to, id)->order.winograd = w.tile;
   }
-  for (size_t k = 0; k < g->n_outputs; k++)
-    graph_output(b.graph, g->outputs[k].kind, g->outputs[k].name, map[g->outputs[k].value]);
-  return b.graph;
+  return to;
 }
