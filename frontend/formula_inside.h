@@ -50,7 +50,8 @@ typedef struct Element {
 bool formula_element(Formula *f, const Visible *visible, const Expr *expr, Value tensor, Element *element);
 
 // ---- formula_lookup.c ---------------------------------------------------------------------------------------------
-// Replaces an element, some of whose subscripts are computed, by a read of what was looked up there. False after reporting.
+// Replaces an element, some of whose subscripts are computed, by a read of what was looked up there. False after
+// reporting.
 bool formula_look_up(Formula *f, const Visible *visible, const Expr *expr, const bool *computed, Element *element);
 
 // ---- formula_body.c -----------------------------------------------------------------------------------------------

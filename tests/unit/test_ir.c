@@ -314,7 +314,8 @@ static void results_have_the_ops_types_and_shapes(void **state) {
   assert_string_equal(node_text(f, build_select(&f->b, 3, two, a)), "%4 = select %3, %1, %0 : f32[N,4]");
   assert_string_equal(node_text(f, build_concat(&f->b, 0, pair, 2)), "%5 = concat %0, %0 axis 0 : f32[2*N,4]");
   assert_string_equal(node_text(f, build_gather(&f->b, a, index)), "%6 = gather %0, %2 : f32[3,2,4]");
-  assert_string_equal(node_text(f, build_scatter_add(&f->b, index, 6, dim_const(9))), "%7 = scatter_add %2, %6 rows 9 : f32[9,4]");
+  assert_string_equal(node_text(f, build_scatter_add(&f->b, index, 6, dim_const(9))),
+                      "%7 = scatter_add %2, %6 rows 9 : f32[9,4]");
   assert_string_equal(node_text(f, build_unary(&f->b, OP_to_i32, a)), "%8 = to_i32 %0 : i32[N,4]");
   assert_string_equal(node_text(f, build_reshape(&f->b, a, &(Shape){3, {dim_const(2), times_n(1), dim_const(2)}})),
                       "%9 = reshape %0 : f32[2,N,2]");
