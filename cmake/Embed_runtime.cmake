@@ -32,7 +32,7 @@ function(embed_runtime name triple)
   set(array ${CMAKE_BINARY_DIR}/generated/embed_${name}.c)
   add_custom_command(OUTPUT ${array}
     COMMAND ${EMBED_LINK} ${objects} -o ${folder}/runtime.bc
-    COMMAND ${CMAKE_COMMAND} -DINPUT=${folder}/runtime.bc -DOUTPUT=${array} -DNAME=embed_${name}
+    COMMAND ${CMAKE_COMMAND} -DINPUTS=${folder}/runtime.bc -DOUTPUT=${array} -DNAME=embed_${name}
             -P ${CMAKE_SOURCE_DIR}/cmake/Embed.cmake
     DEPENDS ${objects} ${CMAKE_SOURCE_DIR}/cmake/Embed.cmake VERBATIM)
   set(embedded_runtimes ${embedded_runtimes} ${array} PARENT_SCOPE)
