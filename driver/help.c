@@ -42,10 +42,33 @@ void help_command(Session *session, const Command *command) {
   add_lines(out, command->example, "  ");
 }
 
+const HelpVariable help_variables[] = {
+    {"DLC_DATA", "where data files are, as --data"},
+    {"DLC_CACHE",
+     "the folder where machine code is kept between runs, or off; else dlc in XDG_CACHE_HOME or\n"
+     "~/.cache. At most 256 MiB; it may be deleted at any time"},
+    {"DLC_SYMBOLS", "1: perf and gdb see the compiled kernels by name"},
+    {"CC", "the C compiler that links for dlc build --emit shared (default cc)"},
+    {"NO_COLOR", "no colour in messages"},
+    {NULL, NULL},
+};
+
+const char help_program[] =
+    "model hello(image: f32[N, 28, 28, 1]) {\n"
+    "  image |> conv2d(8, 5, pad = 2) |> relu |> max_pool(2) |> flatten |> dense(10)\n"
+    "}\n";
+
+static void add_variable(Text *out, const HelpVariable *variable) {
+  const char *end = strchr(variable->meaning, '\n');
+  int length = end ? (int)(end - variable->meaning) : (int)strlen(variable->meaning);
+  text_printf(out, "  %-13s %.*s\n", variable->name, length, variable->meaning);
+  if (end) add_lines(out, end + 1, "                ");
+}
+
 static void overview(Session *session) {
   Text *out = &session->out;
-  text_add(out,
-           "dlc compiles neural networks written in a small text language to native code, and trains them.\n\n"
+  text_add(out, HELP_SUMMARY
+           "\n\n"
            "  dlc examples/lenet/lenet5.dl         what the network is made of, layer by layer\n"
            "  dlc train examples/digits.dl         train it; the data is generated, nothing is downloaded\n"
            "  dlc help train                       a command's options\n\n"
@@ -56,20 +79,16 @@ static void overview(Session *session) {
   }
   text_add(out,
            "\nA program on its own is compiled: dlc FILE.dl is dlc compile FILE.dl.\n\n"
-           "Environment:\n"
-           "  DLC_DATA      where data files are, as --data\n"
-           "  DLC_CACHE     the folder where machine code is kept between runs, or off; else dlc in XDG_CACHE_HOME or\n"
-           "                ~/.cache. At most 256 MiB; it may be deleted at any time\n"
-           "  DLC_SYMBOLS   1: perf and gdb see the compiled kernels by name\n"
-           "  NO_COLOR      no colour in messages\n\n"
-           "A program, hello.dl:\n\n"
-           "  model hello(image: f32[N, 28, 28, 1]) {\n"
-           "    image |> conv2d(8, 5, pad = 2) |> relu |> max_pool(2) |> flatten |> dense(10)\n"
-           "  }\n");
+           "Environment:\n");
+  for (int k = 0; help_variables[k].name; k++) add_variable(out, &help_variables[k]);
+  text_add(out, "\nA program, hello.dl:\n\n");
+  add_lines(out, help_program, "  ");
 }
 
 int command_help(Session *session) {
   const Options *options = &session->options;
+  if (options->man) return help_man(session), STATUS_DONE;
+  if (options->completion) return help_completion(session), STATUS_DONE;
   if (options->n_operands == 0) return overview(session), STATUS_DONE;
   const Command *command = find(session, options->operands[0]);
   if (command) return help_command(session, command), STATUS_DONE;

@@ -141,6 +141,11 @@ static const Row rows[] = {
     {{"seconds", 0, "S", "bench explain", "how long to measure"}, ARG_SECONDS, FIELD(seconds), NULL},
     {{"profile", 0, NULL, "bench", "show each kernel's time"}, ARG_FLAG, FIELD(profile), NULL},
     {{"json", 0, NULL, "compile eval bench grad search doctor", "print JSON"}, ARG_FLAG, FIELD(json), NULL},
+    {{"man", 0, NULL, "help", "the whole help as a manual page (roff)"}, ARG_FLAG, FIELD(man), NULL},
+    {{"completion", 0, NULL, "help", "what bash completes after dlc, to be sourced"},
+     ARG_FLAG,
+     FIELD(completion),
+     NULL},
     {{"quiet", 0, NULL, "*", "no progress, no warnings"}, ARG_FLAG, FIELD(quiet), NULL},
     {{"help", 'h', NULL, "*", "show the command's help"}, ARG_FLAG, FIELD(help), NULL},
 };
@@ -148,6 +153,7 @@ enum { ROWS = sizeof rows / sizeof rows[0] };
 
 int options_count(void) { return ROWS; }
 OptionInfo options_info(int option) { return rows[option].info; }
+const char *options_choices(int option) { return rows[option].choices; }
 
 // Is `word` one of the words of a list separated by `separator`?
 static bool list_has(const char *list, char separator, const char *word, size_t length) {

@@ -41,6 +41,7 @@ typedef struct Options {
   const char *stage;
   double seconds;  // 0: unset
   bool json, quiet, profile;
+  bool man, completion;
 } Options;
 
 typedef struct OptionInfo {
@@ -53,6 +54,8 @@ typedef struct OptionInfo {
 
 int options_count(void);
 OptionInfo options_info(int option);
+// The only values that it takes, separated by '|'; NULL: any.
+const char *options_choices(int option);
 // Does `command` take it?
 bool options_takes(int option, const char *command);
 
