@@ -84,6 +84,8 @@ typedef struct SearchAxis {  // k in [1, 3, 5]
 
 typedef struct SearchSpec {
   const char *model, *data;
+  SearchAxis *fixed;  // search m(k = 3): one value each
+  int n_fixed;
   SearchAxis *axes;
   int n_axes;
   int64_t folds;      // of cross-validation on `train`; 0: validation
@@ -169,6 +171,7 @@ struct SplitPart {        // rows of the source that belong to a split: split(al
   uint64_t seed;          // of the shuffling
   const SplitPart *base;  // the rows that are shuffled; NULL: all of the source's
 };
+bool split_part_equal(const SplitPart *a, const SplitPart *b);  // the same rows of the same source
 
 typedef enum StatKind { STAT_MEAN, STAT_VAR, STAT_MIN, STAT_MAX, STAT_SUM } StatKind;  // over all rows of a split
 

@@ -89,6 +89,12 @@ BoundSplit *data_bind_training(Pipeline *p, DataStore *store, const DataSpec *da
   return bind(p, store, data, name, step, true);
 }
 
+BoundSplit data_narrowed(Arena *arena, const BoundSplit *split, const RowSet *places) {
+  BoundSplit part = *split;
+  part.rows = rows_narrowed(arena, &split->rows, places);
+  return part;
+}
+
 void data_release(BoundSplit *bound) {
   for (int k = 0; bound && k < bound->n_fields; k++) pipeline_release(bound->converts[k]);
 }

@@ -19,6 +19,8 @@ BoundSplit *data_bind(Pipeline *p, DataStore *store, const DataSpec *data, const
 // The same to train on: augmented.
 BoundSplit *data_bind_training(Pipeline *p, DataStore *store, const DataSpec *data, const char *split,
                                const DlcStep *step);
+// The split with only the rows at these places of it; in the arena.
+BoundSplit data_narrowed(Arena *arena, const BoundSplit *split, const RowSet *places);
 void data_release(BoundSplit *bound);  // frees machine code; NULL is allowed
 
 // The model's number of classes: the width of its (first) result, or 0 where it has none.

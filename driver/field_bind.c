@@ -181,10 +181,38 @@ static const double *chosen(const FieldStats *stats, StatKind kind) {
 
 static bool bind_made(Binding *f);
 
+// The rows of a part of a source, of split train those of the fold.
+static RowSet statistics_rows(const Binding *f, const SplitPart *part, bool of_train) {
+  RowSet all = rows_of_part(arena_of(f), part, f->rows);
+  const RowSet *fold = f->b->p->fold;
+  return fold && of_train ? rows_narrowed(arena_of(f), &all, fold) : all;
+}
+
+static const SplitSpec *train_split(const DataSpec *data) {
+  for (int k = 0; k < data->n_splits; k++)
+    if (!strcmp(data->splits[k].name, "train")) return &data->splits[k];
+  return NULL;
+}
+
+// Are the statistic's rows those of split train: the same part of a source that one of its fields is made of?
+static bool is_of_train(const Binding *f, const FieldStat *stat) {
+  const SplitSpec *train = train_split(f->b->data);
+  const SourceSpec *of = &stat->of->leaves[0].source;
+  if (!train || !split_part_equal(&train->part, &stat->part)) return false;
+  for (int k = 0; k < train->n_fields; k++)
+    for (int leaf = 0; leaf < train->fields[k].n_leaves; leaf++) {
+      const SourceSpec *source = &train->fields[k].leaves[leaf].source;
+      bool same_call = source->span.file == of->span.file && source->span.begin == of->span.begin;
+      bool same_split = source->split == of->split || (source->split && of->split && !strcmp(source->split, of->split));
+      if (same_call && same_split) return true;
+    }
+  return false;
+}
+
 static KeptStat *compute_stat(const Binding *f, const FieldStat *stat, const Binding *of) {
   bool reduced[9] = {false};
   if (!reduced_axes(f, stat, of->rank + 1, reduced)) return NULL;
-  RowSet rows = rows_of_part(arena_of(f), &stat->part, of->rows);
+  RowSet rows = statistics_rows(of, &stat->part, is_of_train(f, stat));
   if (rows.count == 0) {
     diag_error(sink_of(f), DIAG_E0406, stat->span, "this statistic is over no rows");
     return NULL;
@@ -415,11 +443,9 @@ static bool check_values(const Binding *f) {
 // ---- normalize ------------------------------------------------------------------------------------------------------
 
 static const FieldSpec *train_field(const DataSpec *data, const char *name, const SplitSpec **split) {
-  for (int k = 0; k < data->n_splits; k++) {
-    *split = &data->splits[k];
-    for (int n = 0; !strcmp(data->splits[k].name, "train") && n < data->splits[k].n_fields; n++)
-      if (!strcmp(data->splits[k].fields[n].name, name)) return &data->splits[k].fields[n];
-  }
+  *split = train_split(data);
+  for (int n = 0; *split && n < (*split)->n_fields; n++)
+    if (!strcmp((*split)->fields[n].name, name)) return &(*split)->fields[n];
   return NULL;
 }
 
@@ -435,7 +461,7 @@ static const FieldScale *compute_scale(const Binding *f, const NormalizeSpec *sp
   int64_t elements = f->field->row_elements, groups;
   int32_t *group = arena_array(arena, (size_t)elements, sizeof *group);
   group_for(f, spec->per, group, &groups);
-  RowSet rows = rows_of_part(arena, part, f->rows);
+  RowSet rows = statistics_rows(f, part, true);
   FieldStats stats = field_statistics(arena, f->field, &rows, f->b->p->batch, group, groups);
   float *mean = arena_array(arena, (size_t)elements, sizeof *mean);
   float *deviation = arena_array(arena, (size_t)elements, sizeof *deviation);

@@ -34,8 +34,7 @@ static DlcTensor tensor_of(const Node *node, const char *field) {
 }
 
 // Copies every row of the split in its order. False after reporting.
-static bool read_rows(Pipeline *p, const BoundSplit *split, MemoryField *field) {
-  Arena *arena = p->session->arena;
+static bool read_rows(Pipeline *p, Arena *arena, const BoundSplit *split, MemoryField *field) {
   Loader *loader = loader_new(arena, split->fields, 1, &split->rows, p->batch, false, 0, 0, 0);
   if (!loader) {
     diag_error(p->session->sink, DIAG_E0602, SPAN_NONE, "a thread for the data cannot be had");
@@ -52,16 +51,17 @@ static bool read_rows(Pipeline *p, const BoundSplit *split, MemoryField *field) 
   return true;
 }
 
-static bool read_field(Pipeline *p, const Node *node, MemoryField *field) {
-  Arena *arena = p->session->arena;
+// Into the arena: the rows of the field's split, or those at some places of it.
+static bool read_field(Pipeline *p, Arena *arena, DataStore *store, const Node *node, const RowSet *places,
+                       MemoryField *field) {
   Parts parts = parts_of(arena, node->name);
   DlcTensor input = tensor_of(node, parts.field);
   DlcStep step = {.inputs = &input, .n_inputs = 1};
   *field = (MemoryField){.name = node->name, .symbol = node->shape.dim[0].symbol - 1};
   field->row_bytes = runner_elements(&input, 1) * dtype_size(node->type);
-  BoundSplit *split = data_bind(p, data_store_new(arena, p->session->io), program_data_named(p->program, parts.data),
-                                parts.split, &step);
-  bool done = split && read_rows(p, split, field);
+  BoundSplit *split = data_bind(p, store, program_data_named(p->program, parts.data), parts.split, &step);
+  if (split && places) split->rows = rows_narrowed(arena, &split->rows, places);
+  bool done = split && read_rows(p, arena, split, field);
   data_release(split);
   return done;
 }
@@ -74,7 +74,8 @@ static bool add_field(Pipeline *p, const Node *node, Memory *memory) {
     field->symbol = node->shape.dim[0].symbol - 1;
     return true;
   }
-  return read_field(p, node, field);
+  Arena *arena = p->session->arena;
+  return read_field(p, arena, data_store_new(arena, p->session->io), node, NULL, field);
 }
 
 static bool bind_inputs(Pipeline *p, Unit *unit) {
@@ -119,4 +120,29 @@ Memory *memory_select(Arena *arena, const Memory *memory, const char *data, cons
       memcpy(to->data + row * from->row_bytes, from->data + rows[row] * from->row_bytes, (size_t)from->row_bytes);
   }
   return part;
+}
+
+static const Node *input_named(const Graph *g, const char *name) {
+  for (size_t n = 0; n < g->n_nodes; n++)
+    if (g->nodes[n].op == OP_input && strcmp(g->nodes[n].name, name) == 0) return &g->nodes[n];
+  dlc_bug("memory without an input");
+}
+
+Memory *memory_read_again(Pipeline *p, Arena *arena, DataStore *store, const Unit *unit, const char *data,
+                          const RowSet *places) {
+  const Memory *memory = unit->memory;
+  Memory *part = arena_alloc(arena, sizeof *part);
+  *part =
+      (Memory){.items = arena_array(arena, (size_t)memory->n_items, sizeof *part->items), .n_items = memory->n_items};
+  bool opens_data = p->opens_data, done = true;
+  p->opens_data = false;  // as in memory_bind
+  for (int k = 0; done && k < memory->n_items; k++) {
+    Parts parts = parts_of(arena, memory->items[k].name);
+    part->items[k] = memory->items[k];
+    if (strcmp(parts.data, data) != 0) continue;
+    const Node *node = input_named(unit->lowered->graph, memory->items[k].name);
+    done = read_field(p, arena, store, node, strcmp(parts.split, "train") == 0 ? places : NULL, &part->items[k]);
+  }
+  p->opens_data = opens_data;
+  return done ? part : NULL;
 }

@@ -1,5 +1,6 @@
 // `memory`: fields of data sets that a model holds as tensors, read whole before the first step.
 #pragma once
+#include "data.h"
 #include "pipeline.h"
 #include "spec.h"
 
@@ -25,3 +26,7 @@ const MemoryField *memory_find(const Memory *memory, const char *name);  // NULL
 // A copy that holds only these rows (places in the split's order) of the fields of data set `data`'s split `split`.
 Memory *memory_select(Arena *arena, const Memory *memory, const char *data, const char *split, const int64_t *rows,
                       int64_t count);
+// The fields of data set `data` read anew into the arena, with the statistics of p->fold, split train's at these places
+// alone; those of other data sets as they are. NULL after reporting. The unit holds some memory.
+Memory *memory_read_again(Pipeline *p, Arena *arena, DataStore *store, const Unit *unit, const char *data,
+                          const RowSet *places);

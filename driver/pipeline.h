@@ -17,6 +17,7 @@
 #include "session.h"
 
 struct Memory;  // memory.h
+struct RowSet;  // data.h
 
 typedef struct Pipeline {
   Session *session;
@@ -31,7 +32,9 @@ typedef struct Pipeline {
   CodegenOptions codegen;
   bool opens_data;        // the command reads data: units get what their models hold as memory
   struct Memory *memory;  // of the last unit that holds some
-  double read_s;          // how long reading and checking the program took
+  // While a fold's data are bound: the places in split train over which that split's statistics are taken. NULL: all.
+  const struct RowSet *fold;
+  double read_s;  // how long reading and checking the program took
   // Inputs whose gradients pass autodiff adds besides the parameters': set before pipeline_passes. NULL: none.
   const char *const *grad_inputs;
   int n_grad_inputs;

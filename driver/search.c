@@ -30,20 +30,21 @@ static bool count_candidates(Search *s) {
   return true;
 }
 
-// The program again, with candidate c's values as --set gives them.
+// The program again, with candidate c's values as --set gives them: above the command line's, and those above what the
+// search block says of its model.
 static Pipeline *open_candidate(Search *s, int64_t c) {
   Session *session = s->session;
   Options *options = &session->options;
   const Setting *given = options->settings;
-  int n_given = options->n_settings, n_axes = s->spec->n_axes;
-  Setting *settings = arena_array(session->arena, (size_t)(n_given + n_axes), sizeof *settings);
-  if (n_given) memcpy(settings, given, (size_t)n_given * sizeof *settings);
-  for (int k = 0; k < n_axes; k++) {
-    const SearchAxis *axis = &s->spec->axes[k];
-    settings[n_given + k] = (Setting){axis->name, axis->values[search_choice(s->spec, c, k)]};
-  }
+  const SearchSpec *spec = s->spec;
+  int n_given = options->n_settings, n = 0;
+  Setting *settings = arena_array(session->arena, (size_t)(spec->n_fixed + n_given + spec->n_axes), sizeof *settings);
+  for (int k = 0; k < spec->n_fixed; k++) settings[n++] = (Setting){spec->fixed[k].name, spec->fixed[k].values[0]};
+  for (int k = 0; k < n_given; k++) settings[n++] = given[k];
+  for (int k = 0; k < spec->n_axes; k++)
+    settings[n++] = (Setting){spec->axes[k].name, spec->axes[k].values[search_choice(spec, c, k)]};
   options->settings = settings;
-  options->n_settings = n_given + n_axes;
+  options->n_settings = n;
   Pipeline *p = pipeline_read(session);
   options->settings = (Setting *)given;
   options->n_settings = n_given;
@@ -57,7 +58,12 @@ static Pipeline *open_candidate(Search *s, int64_t c) {
 
 // ---- compiled networks ----------------------------------------------------------------------------------------------
 
-static void release(Network *n) {
+static void release(Network *n, int64_t n_folds) {
+  for (int64_t k = 0; n->folds && k < n_folds; k++) {
+    data_release(n->folds[k].scored);
+    data_release(n->folds[k].rows);
+    data_release(n->folds[k].held_loss);
+  }
   data_release(n->rows);
   data_release(n->scored);
   data_release(n->held);
@@ -126,48 +132,15 @@ static bool make_network(Search *s, Pipeline *p) {
     if (serves(s->networks[k], p, &graphs)) return s->network = s->networks[k], true;
   Network *n = arena_alloc(s->session->arena, sizeof *n);
   *n = (Network){.batch = p->batch, .fast = p->fast};
-  if (!compile_network(s, p, n)) return release(n), false;
+  if (!compile_network(s, p, n)) return release(n, 0), false;
   s->networks =
       arena_grow(s->session->arena, s->networks, (size_t)s->compiled, &s->networks_capacity, sizeof *s->networks);
   s->networks[s->compiled++] = s->network = n;
   return true;
 }
 
-// ---- folds ----------------------------------------------------------------------------------------------------------
-
-// The rows of the training split, parted for a fold: places in the split's order.
-typedef struct Parted {
-  int64_t *kept, *held;
-  int64_t n_kept, n_held;
-} Parted;
-
-static Parted part_rows(const Search *s, Arena *arena, int64_t total, int64_t fold) {
-  int64_t *order = arena_array(arena, (size_t)total, sizeof *order), folds = s->spec->folds;
-  RowSet all = {.count = total};
-  rows_shuffle(s->spec->seed, 0, s->spec->shuffle, &all, order);
-  Parted p = {.kept = arena_array(arena, (size_t)total, sizeof *p.kept),
-              .held = arena_array(arena, (size_t)total, sizeof *p.held)};
-  bool *is_held = arena_array(arena, (size_t)total, sizeof *is_held);
-  for (int64_t k = total * fold / folds; k < total * (fold + 1) / folds; k++) is_held[order[k]] = true;
-  for (int64_t row = 0; row < total; row++) {
-    if (is_held[row])
-      p.held[p.n_held++] = row;
-    else
-      p.kept[p.n_kept++] = row;
-  }
-  return p;
-}
-
-// The split with only these of its rows.
-static BoundSplit narrowed(Arena *arena, const BoundSplit *split, const char *name, const int64_t *places,
-                           int64_t count) {
-  BoundSplit part = *split;
-  int64_t *rows = arena_array(arena, (size_t)count, sizeof *rows);
-  for (int64_t k = 0; k < count; k++) rows[k] = split->rows.rows ? split->rows.rows[places[k]] : places[k];
-  part.rows = (RowSet){.count = count, .rows = rows};
-  if (name) part.name = name;
-  return part;
-}
+// ---- measuring
+// --------------------------------------------------------------------------------------------------------
 
 // What one measurement works with.
 typedef struct Setup {
@@ -208,24 +181,18 @@ static const char *watched_name(Arena *arena, const TrainSpec *train) {
 }
 
 static bool measure_fold(Search *s, Pipeline *p, int64_t fold, double *score) {
-  const Network *n = s->network;
   Arena *arena = arena_beside(s->session->arena);
-  Parted parts = part_rows(s, arena, n->scored->rows.count, fold);
-  if (parts.n_held == 0 || parts.n_kept == 0) {
-    diag_error(s->session->sink, DIAG_E0406, s->spec->span, "%lld rows do not make %lld folds",
-               (long long)n->scored->rows.count, (long long)s->spec->folds);
-    arena_free(arena);
-    return false;
-  }
-  BoundSplit held = narrowed(arena, n->scored, NULL, parts.held, parts.n_held), train, watched;
-  Setup setup = {.on = &held};
-  if (n->train) {
-    train = narrowed(arena, n->rows, NULL, parts.kept, parts.n_kept);
-    watched = narrowed(arena, n->held_loss, watched_name(arena, p->train), parts.held, parts.n_held);
+  Fold parts;
+  if (!search_fold(s, p, arena, fold, &parts)) return arena_free(arena), false;
+  BoundSplit held = data_narrowed(arena, parts.splits.scored, &parts.held), train, watched;
+  Setup setup = {.on = &held, .memory = parts.memory};
+  if (s->network->train) {
+    train = data_narrowed(arena, parts.splits.rows, &parts.kept);
+    watched = data_narrowed(arena, parts.splits.held_loss, &parts.held);
+    if (watches(p->train)) watched.name = watched_name(arena, p->train);
     setup.train = &train;
     setup.watched = watches(p->train) ? &watched : NULL;
   }
-  setup.memory = memory_select(arena, n->score->memory, s->spec->data, "train", parts.kept, parts.n_kept);
   bool done = measure(s, p, arena, &setup, score);
   arena_free(arena);
   return done;
@@ -346,7 +313,7 @@ int command_search(Session *session) {
   s.team = team_new(session_threads(session));
   signals_watch();
   int status = s.team ? run_search(&s) : STATUS_RESOURCE;
-  for (int k = 0; k < s.compiled; k++) release(s.networks[k]);
+  for (int k = 0; k < s.compiled; k++) release(s.networks[k], s.spec->folds);
   team_free(s.team);
   return status;
 }

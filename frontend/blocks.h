@@ -79,9 +79,13 @@ bool train_block_takes(const TrainBlock *block, const char *name);
 SearchBlock *program_search_block(const Program *program, int model);  // NULL where the model has none
 TrainBlock *program_train_block(const Program *program, int model);    // NULL where the model has none
 
-// The model's hyperparameters as set from outside: by its train block's arguments, then by settings. [*count]
 bool blocks_is_hyper(const Decl *model, const char *name);
-const NamedValue *blocks_hyper(Program *program, const Decl *model, const TrainBlock *train, int *count);
+// `train m(k = 3)`, `search m(k = 3)`: each argument is a hyperparameter by name.
+void blocks_check_hyper(Program *program, const Decl *block, const Decl *model);
+// The model's hyperparameters as set from outside: by its train block's arguments, then by its search block's where that
+// is lowered (else NULL), then by settings. [*count]
+const NamedValue *blocks_hyper(Program *program, const Decl *model, const TrainBlock *train, const SearchBlock *search,
+                               int *count);
 
 // Did an item not parse, here or inside? Then what else the block lacks says nothing.
 bool items_broken(const Item *items);

@@ -110,12 +110,6 @@ bool thing_read(DataReader *r, const Expr *expr, Thing *thing) {
 
 // ---- splits ---------------------------------------------------------------------------------------------------------
 
-bool part_equal(const SplitPart *a, const SplitPart *b) {
-  if (!a->is_part || !b->is_part) return a->is_part == b->is_part;
-  if (a->from != b->from || a->to != b->to || a->seed != b->seed) return false;
-  return a->base && b->base ? part_equal(a->base, b->base) : a->base == b->base;
-}
-
 static Thing read_split(DataReader *r, const Item *item) {
   size_t n = 0;
   for (const Item *field = item->items; field; field = field->next) n++;

@@ -54,7 +54,6 @@ const FieldSpec *split_field(const SplitSpec *split, const char *name);  // NULL
 void split_report_no_field(DataReader *r, const SplitSpec *split, const Name *name);
 // An ExprSwap: the block's own compile-time names become what they stand for.
 const Expr *data_swap_local(void *reader, const Expr *expr);
-bool part_equal(const SplitPart *a, const SplitPart *b);
 // One source as a field.
 FieldSpec field_of_source(Arena *arena, const char *name, const SourceSpec *source);
 

@@ -144,7 +144,7 @@ static const FieldSpec *field_of(FieldReader *f, Thing *thing, const Expr *expr)
 static bool take_part(FieldReader *f, const SplitPart *part, Span span) {
   if (!f->has_part) f->part = *part;
   f->has_part = true;
-  if (part_equal(part, &f->part)) return true;
+  if (split_part_equal(part, &f->part)) return true;
   diag_error(f->r->p->sink, DIAG_E0155, span, "what a field is made of comes from the same rows");
   return fail(f), false;
 }
@@ -409,7 +409,7 @@ void split_add_field(DataReader *r, OpenSplit *split, const Item *item) {
     thing_poison(r);
     return;
   }
-  if (spec->n_fields && !part_equal(&f.part, &spec->part)) {
+  if (spec->n_fields && !split_part_equal(&f.part, &spec->part)) {
     diag_error(r->p->sink, DIAG_E0155, item->value->span, "the fields of one split come from the same rows");
     thing_poison(r);
     return;

@@ -143,9 +143,20 @@ static bool axis_known(Reader *r, const Name *name) {
   return false;
 }
 
+static bool is_fixed(const SearchSpec *spec, const char *name) {
+  for (int k = 0; k < spec->n_fixed; k++)
+    if (spec->fixed[k].name && !strcmp(spec->fixed[k].name, name)) return true;
+  return false;
+}
+
 static void read_axis(Reader *r, const Item *item) {
   SearchSpec *spec = &r->block->spec;
   const Name *name = item->words;
+  if (is_fixed(spec, name->text)) {
+    diag_error(r->p->sink, DIAG_E0153, name->span, "'%s' is given twice: it has a value behind the model's name",
+               name->text);
+    return;
+  }
   for (int k = 0; k < spec->n_axes; k++)
     if (!strcmp(spec->axes[k].name, name->text)) {
       diag_error(r->p->sink, DIAG_E0153, name->span, "'%s' is given twice", name->text);
@@ -244,6 +255,23 @@ static void check_blocks(Reader *r) {
                block->spec.model, block->train->data->spec.name);
 }
 
+// `search m(k = 3)`: what every candidate has.
+static void read_arguments(Reader *r) {
+  const Decl *decl = r->block->decl;
+  SearchSpec *spec = &r->block->spec;
+  size_t n = 0;
+  blocks_check_hyper(r->p, decl, r->block->model);
+  for (const Arg *arg = decl->args; arg; arg = arg->next) n++;
+  spec->fixed = arena_array(r->p->arena, n, sizeof *spec->fixed);
+  for (const Arg *arg = decl->args; arg; arg = arg->next) {
+    SearchAxis *fixed = &spec->fixed[spec->n_fixed++];
+    *fixed = (SearchAxis){.name = arg->name};
+    make_room(r, fixed, 1);
+    fixed->values[0] = fixed->shown[0] = elab_source_text(r->p->values, arg->value->span);
+    fixed->n_values = 1;
+  }
+}
+
 void search_block_read(Program *program, SearchBlock *block) {
   size_t errors = program->sink->n_errors, n = 0;
   Reader r = {.p = program, .block = block, .scope = scope_new(program->arena, NULL)};
@@ -252,9 +280,7 @@ void search_block_read(Program *program, SearchBlock *block) {
   block->spec = (SearchSpec){.model = decl->name->text, .data = decl->on ? decl->on->text : NULL};
   block->spec.span = (Span){decl->span.file, decl->span.begin, decl->on ? decl->on->span.end : decl->name->span.end};
   if (items_broken(decl->items)) return;
-  if (decl->args)
-    diag_error(program->sink, DIAG_E0154, decl->args->value->span,
-               "a search takes its values from lists: k in [3], or from the train block's arguments");
+  read_arguments(&r);
   for (const Item *item = decl->items; item; item = item->next) n++;
   block->spec.axes = arena_array(program->arena, n, sizeof *block->spec.axes);
   check_blocks(&r);

@@ -254,28 +254,27 @@ static bool has_loss(const TrainBlock *block) {
   return false;
 }
 
-static void report_unknown_hyper(Reader *r, const Decl *model, const Arg *arg) {
+static void report_unknown_hyper(Program *p, const Decl *model, const Arg *arg) {
   size_t n = 0;
   for (const Param *param = model->params; param; param = param->next) n += param->hyper;
-  const char **names = arena_array(r->p->arena, n, sizeof *names);
+  const char **names = arena_array(p->arena, n, sizeof *names);
   n = 0;
   for (const Param *param = model->params; param; param = param->next)
     if (param->hyper) names[n++] = param->name->text;
   const char *nearest = text_nearest(arg->name, names, n);
-  diag_error(r->p->sink, DIAG_E0102, arg->name_span,
+  diag_error(p->sink, DIAG_E0102, arg->name_span,
              nearest ? "%s has no hyperparameter '%s'; did you mean '%s'?" : "%s has no hyperparameter '%s'",
              model->name->text, arg->name, nearest);
 }
 
-// `train m(k = 3)`: each argument is a hyperparameter.
-static void check_arguments(Reader *r) {
-  const Decl *model = r->block->model;
-  for (const Arg *arg = r->block->decl->args; arg && model; arg = arg->next) {
+void blocks_check_hyper(Program *p, const Decl *block, const Decl *model) {
+  const char *word = block->kind == DECL_TRAIN ? "train" : "search";
+  for (const Arg *arg = block->args; arg && model; arg = arg->next) {
     if (!arg->name)
-      diag_error(r->p->sink, DIAG_E0154, arg->value->span, "hyperparameters are given by name: train %s(k = 3)",
+      diag_error(p->sink, DIAG_E0154, arg->value->span, "hyperparameters are given by name: %s %s(k = 3)", word,
                  model->name->text);
     else if (!blocks_is_hyper(model, arg->name))
-      report_unknown_hyper(r, model, arg);
+      report_unknown_hyper(p, model, arg);
   }
 }
 
@@ -353,7 +352,7 @@ void train_block_read(Program *program, TrainBlock *block) {
   block->spec = defaults(block);
   block->broken = true;
   if (items_broken(block->decl->items)) return;
-  check_arguments(&r);
+  blocks_check_hyper(program, block->decl, block->model);
   check_splits(&r);
   if (!read_entries(&r, items)) return;
   for (int k = 0; k < r.n; k++) read_entry(&r, k);

@@ -21,14 +21,18 @@ bool blocks_is_hyper(const Decl *model, const char *name) {
   return false;
 }
 
-const NamedValue *blocks_hyper(Program *p, const Decl *model, const TrainBlock *train, int *count) {
+const NamedValue *blocks_hyper(Program *p, const Decl *model, const TrainBlock *train, const SearchBlock *search,
+                               int *count) {
+  const Arg *given[] = {train ? train->decl->args : NULL, search ? search->decl->args : NULL};
   size_t most = (size_t)p->n_settings;
-  for (const Arg *arg = train ? train->decl->args : NULL; arg; arg = arg->next) most++;
+  for (int from = 0; from < 2; from++)
+    for (const Arg *arg = given[from]; arg; arg = arg->next) most++;
   NamedValue *list = arena_array(p->arena, most, sizeof *list);
   *count = 0;
-  for (const Arg *arg = train ? train->decl->args : NULL; arg; arg = arg->next)
-    if (arg->name && blocks_is_hyper(model, arg->name))
-      add_hyper(p, list, count, arg->name, arg->value, arg->name_span);
+  for (int from = 0; from < 2; from++)
+    for (const Arg *arg = given[from]; arg; arg = arg->next)
+      if (arg->name && blocks_is_hyper(model, arg->name))
+        add_hyper(p, list, count, arg->name, arg->value, arg->name_span);
   for (int k = 0; k < p->n_settings; k++) {
     const SettingValue *setting = &p->settings[k];
     if (setting->value && blocks_is_hyper(model, setting->name))
@@ -299,7 +303,7 @@ static bool lower(Lowering *l, Mode mode, LowerWhat what) {
   l->e = elab_new(p->arena, p->sink, p->globals, l->model->name->text, mode == MODE_TRAIN);
   l->e->program = p;
   l->e->model = l->model;
-  l->e->hyper = blocks_hyper(p, l->model, l->train, &l->e->n_hyper);
+  l->e->hyper = blocks_hyper(p, l->model, l->train, what == LOWER_SEARCH ? l->search : NULL, &l->e->n_hyper);
   switch (what) {
     case LOWER_OUTPUT:
       return lower_output(l);

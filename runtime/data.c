@@ -61,6 +61,15 @@ DataStore *data_store_new(Arena *arena, Io io) {
   return store;
 }
 
+DataStore *data_store_beside(const DataStore *store) {
+  DataStore *beside = data_store_new(store->arena, store->io);
+  for (size_t k = 0; k < store->n_items; k++) {
+    beside->items = arena_grow(store->arena, beside->items, beside->n_items, &beside->capacity, sizeof *beside->items);
+    beside->items[beside->n_items++] = store->items[k];
+  }
+  return beside;
+}
+
 const void *data_store_recall(const DataStore *store, const void *key) {
   for (size_t k = 0; k < store->n_kept; k++)
     if (store->kept[k].key == key) return store->kept[k].value;
@@ -140,6 +149,15 @@ static void permute(uint64_t seed, uint64_t stream, int64_t *items, int64_t coun
     items[k] = items[other];
     items[other] = held;
   }
+}
+
+RowSet rows_narrowed(Arena *arena, const RowSet *set, const RowSet *places) {
+  int64_t *rows = arena_array(arena, (size_t)places->count, sizeof *rows);
+  for (int64_t k = 0; k < places->count; k++) {
+    int64_t place = places->rows ? places->rows[k] : k;
+    rows[k] = set->rows ? set->rows[place] : place;
+  }
+  return (RowSet){.count = places->count, .rows = rows};
 }
 
 RowSet rows_of_part(Arena *arena, const SplitPart *part, int64_t total) {

@@ -22,6 +22,8 @@ typedef struct DataInfo {
 // share its memory.
 typedef struct DataStore DataStore;
 DataStore *data_store_new(Arena *arena, Io io);
+// A store with the files that this one has read so far, and nothing kept.
+DataStore *data_store_beside(const DataStore *store);
 // What was computed of the data once for several splits (statistics), under an address of the caller's; NULL: nothing.
 const void *data_store_recall(const DataStore *store, const void *key);
 void data_store_keep(DataStore *store, const void *key, const void *value);
@@ -51,6 +53,8 @@ typedef struct RowSet {
   const int64_t *rows;  // NULL: 0..count
 } RowSet;
 RowSet rows_of_part(Arena *arena, const SplitPart *part, int64_t total);
+// Those of the set that stand at these places of it.
+RowSet rows_narrowed(Arena *arena, const RowSet *set, const RowSet *places);
 // Where row k of epoch `epoch` is: a pseudo-random permutation from (seed, epoch), or k itself where !shuffle. Fills
 // order[count].
 void rows_shuffle(uint64_t seed, int64_t epoch, bool shuffle, const RowSet *set, int64_t *order);

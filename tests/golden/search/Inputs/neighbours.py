@@ -41,37 +41,42 @@ def accuracy(rows, labels, seen, seen_labels, k, distance):
     return sum(predict(r, seen, seen_labels, k, distance) == l for r, l in zip(rows, labels)) / len(rows)
 
 
-train, test = points(1, 62), points(2, 30)
-if sys.argv[1] == 'make':
-    for name, (rows, labels) in (('', train), ('test-', test)):
-        write(os.path.join(sys.argv[2], name + 'x.npy'), '<f4', (len(rows), 3), [v for row in rows for v in row])
-        write(os.path.join(sys.argv[2], name + 'label.npy'), '<i4', (len(rows),), labels)
-    sys.exit()
+def main():
+    train, test = points(1, 62), points(2, 30)
+    if sys.argv[1] == 'make':
+        for name, (rows, labels) in (('', train), ('test-', test)):
+            write(os.path.join(sys.argv[2], name + 'x.npy'), '<f4', (len(rows), 3), [v for row in rows for v in row])
+            write(os.path.join(sys.argv[2], name + 'label.npy'), '<i4', (len(rows),), labels)
+        return
 
-if sys.argv[1] == 'far':
-    near, last = (open(os.path.join(sys.argv[2], name), 'rb').read() for name in ('near.npy', 'last.npy'))
-    assert b"'shape': (30, 62)" in near and b"'shape': (62,)" in last, (near[:80], last[:80])
-    want = [sum(abs(a - b) for a, b in zip(row, other)) for row in test[0] for other in train[0]]
-    assert list(array('f', near[-30 * 62 * 4:])) == want
-    assert list(array('i', last[-62 * 4:])) == [label + 1 for label in train[1]]
-    sys.exit()
+    if sys.argv[1] == 'far':
+        near, last = (open(os.path.join(sys.argv[2], name), 'rb').read() for name in ('near.npy', 'last.npy'))
+        assert b"'shape': (30, 62)" in near and b"'shape': (62,)" in last, (near[:80], last[:80])
+        want = [sum(abs(a - b) for a, b in zip(row, other)) for row in test[0] for other in train[0]]
+        assert list(array('f', near[-30 * 62 * 4:])) == want
+        assert list(array('i', last[-62 * 4:])) == [label + 1 for label in train[1]]
+        return
 
-found = json.load(open(sys.argv[3]))
-edges = [len(train[0]) * f // FOLDS for f in range(FOLDS + 1)]
-assert len(found['candidates']) == 8
-for candidate in found['candidates']:
-    k, distance = int(candidate['values']['k']), candidate['values']['distance']
-    want = []
-    for a, b in zip(edges, edges[1:]):
-        seen = train[0][:a] + train[0][b:], train[1][:a] + train[1][b:]
-        want.append(accuracy(train[0][a:b], train[1][a:b], *seen, k, distance))
-    mean = sum(want) / FOLDS
-    std = (sum((w - mean) ** 2 for w in want) / FOLDS) ** 0.5
-    for x, y in zip(candidate['scores'] + [candidate['mean'], candidate['std']], want + [mean, std]):
-        assert abs(x - y) < 1e-6, (candidate, want)
-best = max(found['candidates'], key=lambda c: c['mean'])
-assert found['best'] == best, found['best']
-want = accuracy(*test, *train, int(best['values']['k']), best['values']['distance'])
-assert abs(found['test'] - want) < 1e-6, (found['test'], want)
-# Of one row, on what it has seen, every prediction is right where no two points of different labels meet.
-print('equal')
+    found = json.load(open(sys.argv[3]))
+    edges = [len(train[0]) * f // FOLDS for f in range(FOLDS + 1)]
+    assert len(found['candidates']) == 8
+    for candidate in found['candidates']:
+        k, distance = int(candidate['values']['k']), candidate['values']['distance']
+        want = []
+        for a, b in zip(edges, edges[1:]):
+            seen = train[0][:a] + train[0][b:], train[1][:a] + train[1][b:]
+            want.append(accuracy(train[0][a:b], train[1][a:b], *seen, k, distance))
+        mean = sum(want) / FOLDS
+        std = (sum((w - mean) ** 2 for w in want) / FOLDS) ** 0.5
+        for x, y in zip(candidate['scores'] + [candidate['mean'], candidate['std']], want + [mean, std]):
+            assert abs(x - y) < 1e-6, (candidate, want)
+    best = max(found['candidates'], key=lambda c: c['mean'])
+    assert found['best'] == best, found['best']
+    want = accuracy(*test, *train, int(best['values']['k']), best['values']['distance'])
+    assert abs(found['test'] - want) < 1e-6, (found['test'], want)
+    # Of one row, on what it has seen, every prediction is right where no two points of different labels meet.
+    print('equal')
+
+
+if __name__ == '__main__':
+    main()
