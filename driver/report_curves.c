@@ -1,5 +1,6 @@
 // From a run's lines to charts.
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "report_page.h"
@@ -76,6 +77,24 @@ static void add_splits(Charts *c, SvgChart *chart, int run, const char *score) {
   }
 }
 
+static int by_size(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+// Would a run that diverged press all others flat? Then a loss is drawn over decades.
+static bool spans_decades(const Charts *c, const SvgChart *chart) {
+  int n = 0, k = 0;
+  for (int s = 0; s < chart->n_series; s++) n += chart->series[s].n;
+  double *all = arena_array(c->arena, (size_t)n + 1, sizeof *all);
+  for (int s = 0; s < chart->n_series; s++)
+    for (int i = 0; i < chart->series[s].n; i++)
+      if (isfinite(chart->series[s].points[i].y)) all[k++] = chart->series[s].points[i].y;
+  if (k == 0) return false;
+  qsort(all, (size_t)k, sizeof *all, by_size);
+  return all[0] > 0 && all[k - 1] > 50 * all[k / 2];
+}
+
 static void add_score(Charts *c, const char *score) {
   bool is_loss = strcmp(score, "loss") == 0;
   SvgChart *chart = new_chart(c, score);
@@ -86,6 +105,7 @@ static void add_score(Charts *c, const char *score) {
     if (is_loss) add_series(c, chart, batches, c->runs[run].curves, "loss");
     add_splits(c, chart, run, score);
   }
+  chart->log_y = is_loss && spans_decades(c, chart);
   keep(c);
 }
 
@@ -134,6 +154,27 @@ static void add_ratios(Charts *c) {
   keep(c);
 }
 
+// How widely the values of each layer are spread, from the input on. Of one run also after training.
+static void add_depth(Charts *c, const char *title, const char *what) {
+  SvgChart *chart = new_chart(c, title);
+  chart->x_name = "layer";
+  chart->log_y = true;
+  if (c->n_runs > 1) chart->note = "before the first step";
+  for (int run = 0; run < c->n_runs && run < MOST_SERIES; run++) {
+    SvgSeries series = {.name = c->n_runs > 1 ? c->runs[run].name : "before the first step", .dots = true};
+    series.colour = run;
+    series.dashed = c->n_runs == 1;
+    report_depth(c->arena, &c->runs[run], true, what, &series);
+    chart->series[chart->n_series++] = series;
+  }
+  if (c->n_runs == 1) {
+    SvgSeries series = {.name = "after the last epoch", .dots = true};
+    report_depth(c->arena, c->runs, false, what, &series);
+    chart->series[chart->n_series++] = series;
+  }
+  keep(c);
+}
+
 SvgChart *report_curves(Arena *arena, const RunLog *runs, int n_runs, int *count) {
   Charts c = {.arena = arena, .runs = runs, .n_runs = n_runs};
   c.items = arena_array(arena, MOST_CHARTS, sizeof *c.items);
@@ -144,6 +185,8 @@ SvgChart *report_curves(Arena *arena, const RunLog *runs, int n_runs, int *count
   add_noted(&c, "learning rate", "lr", n_runs > 1);  // optimizers differ by powers of ten
   if (n_runs == 1) add_ratios(&c);
   add_noted(&c, "length of the gradient", "gradient", true);
+  add_depth(&c, "spread (std) of activations by layer", "activation");
+  add_depth(&c, "spread (std) of gradients by layer", "gradient");
   *count = c.n;
   return c.items;
 }

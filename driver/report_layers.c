@@ -4,7 +4,7 @@
 
 #include "report_page.h"
 
-enum { MOST_BINS = 256 };
+enum { MOST_BINS = 256, MOST_COLUMNS = 12 };
 
 // The first and last line of the run that holds histograms.
 static void find_lines(const RunLog *run, const cJSON **first, const cJSON **last) {
@@ -45,7 +45,7 @@ static void add_cell(const cJSON *first, const cJSON *last, const char *what, co
     double zeros = run_log_number(now, "zeros") / fmax(1, run_log_number(now, "count"));
     text_printf(out, "<div class=\"small\">mean %.2g, std %.2g", run_log_number(now, "mean"),
                 run_log_number(now, "std"));
-    if (zeros > 0.005) text_printf(out, ", zeros %.0f %%", 100 * zeros);
+    if (zeros > 0.005) text_printf(out, ", zeros %.0f&#160;%%", 100 * zeros);
     text_add(out, "</div>");
   }
   text_add(out, "</div>");
@@ -80,5 +80,52 @@ void report_histograms(const RunLog *run, Text *out) {
       run_log_number(last, "epoch"));
   add_cards(first, last, "Activations", "activation", "gradient", out);
   add_cards(first, last, "Weights", "weight", "weight_gradient", out);
+  text_add(out, "</section>\n");
+}
+
+// ---- by depth -------------------------------------------------------------------------------------------------------
+
+void report_depth(Arena *arena, const RunLog *run, bool before, const char *what, SvgSeries *series) {
+  const cJSON *first, *last, *item;
+  find_lines(run, &first, &last);
+  int layer = 0;
+  cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(before ? first : last, "histograms")) {
+    if (strcmp(run_log_text(item, "what"), what) == 0)
+      svg_series_add(arena, series, ++layer, run_log_number(item, "std"));
+  }
+}
+
+// The row of a run: each layer's histogram under its name.
+static void add_row(const RunLog *run, Text *out) {
+  const cJSON *first, *last, *item;
+  find_lines(run, &first, &last);
+  int layers = 0, k = 0;
+  cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(first, "histograms")) {
+    layers += strcmp(run_log_text(item, "what"), "activation") == 0;
+  }
+  int stride = (layers + MOST_COLUMNS - 1) / MOST_COLUMNS;
+  text_add(out, "<h3>");
+  svg_add_escaped(out, run->name);
+  text_add(out, "</h3><div class=\"row\">\n");
+  cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(first, "histograms")) {
+    if (strcmp(run_log_text(item, "what"), "activation") != 0 || k++ % stride != 0) continue;
+    text_add(out, "<div><div class=\"small\">");
+    svg_add_escaped(out, run_log_text(item, "name"));
+    text_add(out, "</div>");
+    add_cell(first, first, "activation", run_log_text(item, "name"), out);
+    text_add(out, "</div>\n");
+  }
+  text_add(out, "</div>\n");
+}
+
+void report_first_layers(const RunLog *runs, int n_runs, Text *out) {
+  const cJSON *first, *last;
+  text_add(out,
+           "<section><h2>Layers</h2><p class=\"small\">Activations before the first step, on some rows of the training "
+           "data. Each histogram has its own height and axis.</p>\n");
+  for (int k = 0; k < n_runs; k++) {
+    find_lines(&runs[k], &first, &last);
+    if (first) add_row(&runs[k], out);
+  }
   text_add(out, "</section>\n");
 }

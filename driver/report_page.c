@@ -10,25 +10,27 @@
 
 static void add_style(Text *out) {
   text_printf(out, "<style>%s", svg_style());
-  text_add(out,
-           "*{box-sizing:border-box}body{margin:0 auto;max-width:1240px;padding:20px;background:var(--paper);"
-           "color:var(--ink);font:14px/1.5 system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif}"
-           "h1{font-size:22px;margin:0 0 4px}h2{font-size:17px;margin:28px 0 8px}h3{font-size:14px;margin:8px 0}"
-           ".small{color:var(--soft);font-size:12px;margin:0 0 8px}"
-           ".charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,420px),1fr));gap:14px}"
-           ".charts>div{background:var(--card);border-radius:8px;padding:10px}.charts svg{width:100%;height:auto}"
-           ".two{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,540px),1fr));gap:20px}"
-           ".two>div{min-width:0}.wide svg{max-width:100%;height:auto}"
-           ".layers{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,360px),1fr));gap:12px 24px}"
-           ".layers svg{width:100%;height:auto}.pair{display:grid;grid-template-columns:1fr 1fr;gap:14px}"
-           ".layers .small{margin:0;overflow-wrap:anywhere}"
-           "dl{display:flex;flex-wrap:wrap;gap:6px 22px;margin:8px 0}dt{font-size:12px;color:var(--soft)}"
-           "dd{margin:0;font-variant-numeric:tabular-nums}.mistakes{display:grid;gap:10px;"
-           "grid-template-columns:repeat(auto-fill,minmax(92px,1fr))}figure{margin:0}"
-           "figure img{width:84px;height:84px;object-fit:contain;image-rendering:pixelated;background:#888;"
-           "border-radius:4px}figcaption{font-size:11px;line-height:1.35;color:var(--soft)}"
-           "pre{background:var(--card);padding:14px;border-radius:8px;overflow-x:auto;font-size:12.5px}"
-           "</style>\n");
+  text_add(
+      out,
+      "*{box-sizing:border-box}body{margin:0 auto;max-width:1240px;padding:20px;background:var(--paper);"
+      "color:var(--ink);font:14px/1.5 system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif}"
+      "h1{font-size:22px;margin:0 0 4px}h2{font-size:17px;margin:28px 0 8px}h3{font-size:14px;margin:8px 0}"
+      ".small{color:var(--soft);font-size:12px;margin:0 0 8px}"
+      ".charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,420px),1fr));gap:14px}"
+      ".charts>div{background:var(--card);border-radius:8px;padding:10px}.charts svg{width:100%;height:auto}"
+      ".two{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,540px),1fr));gap:20px}"
+      ".two>div{min-width:0}.wide svg{max-width:100%;height:auto}"
+      ".layers{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,360px),1fr));gap:12px 24px}"
+      ".layers svg{width:100%;height:auto}.pair{display:grid;grid-template-columns:1fr 1fr;gap:14px}"
+      ".layers .small,.row .small{margin:0;overflow-wrap:anywhere}.row{display:grid;gap:8px;grid-auto-flow:column;"
+      "grid-auto-columns:minmax(84px,1fr);overflow-x:auto}.row svg{width:100%;height:auto}.row svg text{font-size:15px}"
+      "dl{display:flex;flex-wrap:wrap;gap:6px 22px;margin:8px 0}dt{font-size:12px;color:var(--soft)}"
+      "dd{margin:0;font-variant-numeric:tabular-nums}.mistakes{display:grid;gap:10px;"
+      "grid-template-columns:repeat(auto-fill,minmax(92px,1fr))}figure{margin:0}"
+      "figure img{width:84px;height:84px;object-fit:contain;image-rendering:pixelated;background:#888;"
+      "border-radius:4px}figcaption{font-size:11px;line-height:1.35;color:var(--soft)}"
+      "pre{background:var(--card);padding:14px;border-radius:8px;overflow-x:auto;font-size:12.5px}"
+      "</style>\n");
 }
 
 static void add_fact(Text *out, const char *name, const char *value) {
@@ -108,6 +110,7 @@ static void several_runs(const RunLog *runs, int n_runs, Text *out) {
   begin_page(arena_printf(out->arena, "%d runs", n_runs), "drawn through: train; dashed: other splits; pale: batches",
              out);
   add_charts(runs, n_runs, out);
+  report_first_layers(runs, n_runs, out);
   text_add(out, "<section><h2>Runs</h2><div class=\"two\">\n");
   for (int k = 0; k < n_runs; k++) {
     text_add(out, "<div><h3>");

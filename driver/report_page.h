@@ -5,8 +5,8 @@
 
 // ---- report_curves.c ----
 
-// The charts of runs: loss, each metric, learning rate, gradient; of one run also update-to-weight ratios. [*count],
-// those without points left out.
+// The charts of runs: loss, each metric, learning rate, gradient, the spread of activations and gradients by layer; of
+// one run also update-to-weight ratios. [*count], those without points left out.
 SvgChart *report_curves(Arena *arena, const RunLog *runs, int n_runs, int *count);
 
 // ---- report_layers.c ----
@@ -14,6 +14,11 @@ SvgChart *report_curves(Arena *arena, const RunLog *runs, int n_runs, int *count
 // Histograms, a card a layer: activations and their gradients, weights and theirs; at the end of the run, with
 // the start as an outline.
 void report_histograms(const RunLog *run, Text *out);
+// The activations of several runs before the first step: a row a run, a column a layer (of many, every n-th).
+void report_first_layers(const RunLog *runs, int n_runs, Text *out);
+// Adds a point for each layer, (its number from 1, the standard deviation of `what`): "activation" or "gradient",
+// before the first step, or as they were noted last.
+void report_depth(Arena *arena, const RunLog *run, bool before, const char *what, SvgSeries *series);
 
 // ---- report_predictions.c ----
 

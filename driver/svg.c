@@ -105,7 +105,7 @@ static void draw_y_tick(const Frame *f, double y, double step) {
   text_printf(f->out, "<path class=\"axis\" d=\"M%.1f %.1fH%.1f\"/><text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">",
               f->left, at_y(f, y), f->right, f->left - 6, at_y(f, y) + 4);
   if (f->chart->log_y)
-    text_printf(f->out, "%.2g", pow(10, y));
+    text_printf(f->out, "%.4g", pow(10, y));
   else
     add_tick_text(f->out, y, step);
   text_add(f->out, "</text>");
