@@ -9,7 +9,8 @@ The word behind the fence says what a block is; what follows it, what must happe
   dlir [passes=a,b]       a graph that `dlc opt` accepts; error= as above
   c file=main.c           a C program that compiles in the block's folder, with what dlc build put there
   sh [status=3]           a shell script, with dlc on the PATH; error= and warning= name the one code that it shows
-  text                    directly behind one of these: exactly what it printed (its errors, where it has some)
+  text [near=0.1]         directly behind one of these: exactly what it printed (its errors, where it has some);
+                          near: numbers may be so much off, as a part of themselves
 
 The blocks of one section run in order in one fresh folder, in which `examples` leads to the repository's.
 """
@@ -21,6 +22,7 @@ import tempfile
 KINDS = ('dl', 'dlir', 'c', 'sh', 'text')
 HEADERS = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'runtime')  # where dlc.h is
 SECONDS = 120  # for one block
+NUMBER = re.compile(r'\d+(?:\.\d+)?(?:e[-+]?\d+)?')
 EXAMPLES = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), 'examples')
 
 
@@ -67,6 +69,16 @@ def read(path):
     if block:
         raise SystemExit(f'{block.place}: this block does not end')
     return blocks
+
+
+def alike(wanted, found, near):
+    """The same words, and numbers within `near` of each other."""
+    if not near:
+        return wanted == found
+    if NUMBER.sub('', wanted) != NUMBER.sub('', found):
+        return False
+    pairs = zip(map(float, NUMBER.findall(wanted)), map(float, NUMBER.findall(found)))
+    return all(abs(a - b) <= near * max(abs(a), abs(b)) for a, b in pairs)
 
 
 class Runner:
@@ -136,5 +148,6 @@ class Runner:
             self.fail(block, f'status {done.returncode}:\n{done.stderr.rstrip()}')
 
     def compare(self, block):
-        if block.follows and self.shown is not None and block.text.strip() != self.shown.strip():
+        near = float(block.flags.get('near', 0))
+        if block.follows and self.shown is not None and not alike(block.text.strip(), self.shown.strip(), near):
             self.fail(block, f'this is printed instead:\n{self.shown.rstrip()}')
