@@ -111,12 +111,12 @@ static void draw_y_tick(const Frame *f, double y, double step) {
   text_add(f->out, "</text>");
 }
 
-// Powers of ten, of which some are left out where there are many; 1, 2 and 5 times them where there are few.
+// Powers of ten, of which some are left out where there are many; where there are few, multiples of them between.
 static void draw_log_axis(const Frame *f) {
-  static const double leads[] = {1, 2, 5};
+  static const double leads[] = {1, 2, 5, 1.5, 3, 4, 7};
   double range = f->y1 - f->y0, step = fmax(1, ceil(range / 6));
   for (double power = floor(f->y0 / step) * step; power <= f->y1; power += step) {
-    for (int k = 0; k < (range < 2 ? 3 : 1); k++) {
+    for (int k = 0; k < (range < 0.7 ? 7 : range < 2 ? 3 : 1); k++) {
       double y = power + log10(leads[k]);
       if (y >= f->y0 && y <= f->y1) draw_y_tick(f, y, step);
     }
