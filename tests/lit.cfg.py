@@ -58,3 +58,9 @@ if shutil.which("qemu-aarch64") and shutil.which("aarch64-linux-gnu-gcc"):
     config.available_features.add("aarch64")
 if shutil.which("qemu-x86_64") and os.uname().machine == "x86_64":
     config.available_features.add("qemu-x86_64")
+
+# Real data: %data, the folder that DLC_DATA names. A test that needs it is counted as unsupported elsewhere.
+data = os.environ.get("DLC_DATA", "")
+if os.path.isdir(data):
+    config.available_features.add("real-data")
+    config.substitutions.append(("%data", os.path.abspath(data)))
