@@ -68,7 +68,8 @@ static bool choose(SplitRun *r) {
     Taken *taken = &r->taken[r->n_taken++];
     if (!find_taken(r, &files.items[k], taken)) return false;
     size_t size = (size_t)dtype_size((DType)taken->tensor->type);
-    taken->bytes = arena_array(arena, (size_t)runner_elements(taken->tensor, r->split->rows.count), size);
+    taken->bytes =
+        arena_array(arena, (size_t)runner_held_elements(r->runner, taken->tensor, r->split->rows.count), size);
   }
   return true;
 }
@@ -78,8 +79,9 @@ static void take_rows(const SplitRun *r, int64_t first, int64_t rows) {
     const Taken *taken = &r->taken[k];
     const void *from = taken->is_field ? r->runner->inputs[taken->number] : runner_output(r->runner, taken->number);
     int64_t size = dtype_size((DType)taken->tensor->type);
-    int64_t at = runner_is_batched(taken->tensor) ? runner_elements(taken->tensor, first) : 0;
-    memcpy(taken->bytes + at * size, from, (size_t)(runner_elements(taken->tensor, rows) * size));
+    int64_t at =
+        runner_held_is_batched(r->runner, taken->tensor) ? runner_held_elements(r->runner, taken->tensor, first) : 0;
+    memcpy(taken->bytes + at * size, from, (size_t)(runner_held_elements(r->runner, taken->tensor, rows) * size));
   }
 }
 
@@ -102,7 +104,8 @@ static int write_taken(const SplitRun *r) {
   for (int k = 0; k < r->n_taken; k++) {
     const Taken *taken = &r->taken[k];
     int64_t dim[8];
-    for (int d = 0; d < taken->tensor->rank; d++) dim[d] = runner_dim(taken->tensor, d, r->split->rows.count);
+    for (int d = 0; d < taken->tensor->rank; d++)
+      dim[d] = runner_held_dim(r->runner, taken->tensor, d, r->split->rows.count);
     int error = npy_write(r->session->io, r->session->arena, taken->path, taken->tensor->type, taken->tensor->rank, dim,
                           taken->bytes);
     if (!error) continue;
