@@ -1,4 +1,4 @@
-// A model's results over a split of the data, and the split's fields as the network gets them, as .npy files.
+// A model's results over a split of the data, and the split's fields as the network gets them, as .npy files or images.
 #include "predict_split.h"
 
 #include <string.h>
@@ -7,6 +7,7 @@
 #include "checkpoint.h"
 #include "data_bind.h"
 #include "memory.h"
+#include "pictures.h"
 #include "runner.h"
 
 typedef struct Taken {  // a tensor that --output names
@@ -101,18 +102,15 @@ static bool go_through(const SplitRun *r, int64_t batch) {
 }
 
 static int write_taken(const SplitRun *r) {
-  for (int k = 0; k < r->n_taken; k++) {
+  int status = STATUS_DONE;
+  for (int k = 0; k < r->n_taken && status == STATUS_DONE; k++) {
     const Taken *taken = &r->taken[k];
     int64_t dim[8];
     for (int d = 0; d < taken->tensor->rank; d++)
       dim[d] = runner_held_dim(r->runner, taken->tensor, d, r->split->rows.count);
-    int error = npy_write(r->session->io, r->session->arena, taken->path, taken->tensor->type, taken->tensor->rank, dim,
-                          taken->bytes);
-    if (!error) continue;
-    diag_error(r->session->sink, DIAG_E0651, SPAN_NONE, "cannot write '%s': %s", taken->path, strerror(-error));
-    return STATUS_WRITE;
+    status = tensor_write(r->session, taken->path, taken->tensor->type, taken->tensor->rank, dim, taken->bytes);
   }
-  return STATUS_DONE;
+  return status;
 }
 
 static int run(Pipeline *p, Unit *unit, Team *team, const DataSpec *data) {
