@@ -3,11 +3,17 @@
 #include "target.h"
 
 #include <llvm-c/Core.h>
+#include <llvm-c/Support.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
+// Two of LLVM's passes take a third of its time and have nothing to gain here: one rewrites loops' addresses, which are
+// written as they should be (codegen/expr), the other orders instructions once more for processors that take them in
+// order. They can be left out by the options of LLVM's tools only.
 static void start_llvm(void) {
+  static const char *const options[] = {"dlc", "-disable-lsr", "-disable-post-ra"};
+  LLVMParseCommandLineOptions(sizeof options / sizeof *options, options, NULL);
   if (LLVMInitializeNativeTarget() || LLVMInitializeNativeAsmPrinter())
     dlc_bug("LLVM has no code generator for this machine");
 }
