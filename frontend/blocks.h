@@ -82,8 +82,8 @@ TrainBlock *program_train_block(const Program *program, int model);    // NULL w
 bool blocks_is_hyper(const Decl *model, const char *name);
 // `train m(k = 3)`, `search m(k = 3)`: each argument is a hyperparameter by name.
 void blocks_check_hyper(Program *program, const Decl *block, const Decl *model);
-// The model's hyperparameters as set from outside: by its train block's arguments, then by its search block's where that
-// is lowered (else NULL), then by settings. [*count]
+// The model's hyperparameters as set from outside: by its train block's arguments, then by its search block's where
+// that is lowered (else NULL), then by settings. [*count]
 const NamedValue *blocks_hyper(Program *program, const Decl *model, const TrainBlock *train, const SearchBlock *search,
                                int *count);
 

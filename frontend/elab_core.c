@@ -258,6 +258,11 @@ static Value core_count(const Core *c) {
   Dim count;
   for (int d = 0; d < shape_of(c, 0)->rank; d++)
     if (reduced[d]) shape.dim[shape.rank++] = shape_of(c, 0)->dim[d];
+  int open = 0;
+  for (int d = 0; d < shape.rank; d++) open += !dim_is_const(shape.dim[d]);
+  if (open > 1)
+    return fail(c, DIAG_E0205, "the elements of %s are counted by two open sizes: take one of the axes first",
+                value_describe(c->e, c->arg[0]));
   if (!shape_elements(&shape, &count)) return fail(c, DIAG_E0205, "the sizes are too large");
   return value_dim(count);
 }
