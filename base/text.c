@@ -112,12 +112,19 @@ int text_distance(const char *a, const char *b) {
 
 const char *text_nearest(const char *word, const char *const *candidates, size_t count) {
   const char *nearest = NULL;
+  size_t length = strlen(word);
   int limit = (int)(strlen(word) + 2) / 3;
   for (size_t k = 0; k < count; k++) {
     int distance = text_distance(word, candidates[k]);
     if (distance > limit || distance >= (int)strlen(word)) continue;
     nearest = candidates[k];
     limit = distance - 1;
+  }
+  if (nearest || length < 3) return nearest;
+  for (size_t k = 0; k < count; k++) {  // the beginning of one: global, of global_avg_pool
+    if (strncmp(word, candidates[k], length) != 0 || candidates[k][length] != '_') continue;
+    if (nearest) return NULL;
+    nearest = candidates[k];
   }
   return nearest;
 }

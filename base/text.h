@@ -25,6 +25,7 @@ void text_add_quoted(Text *text, const char *string);
 
 // Edit distance with transpositions, for did-you-mean.
 int text_distance(const char *a, const char *b);
-// The candidate nearest to `word`, or NULL when none is near enough (at most a third of the word, and at least one
-// letter in common). The first of equals wins.
+// The candidate nearest to `word` (an edit distance of at most a third of the word, with at least one letter in common;
+// the first of equals), or else the only one of which the word is the first part, before a '_'. NULL where there is
+// none.
 const char *text_nearest(const char *word, const char *const *candidates, size_t count);

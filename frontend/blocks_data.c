@@ -334,12 +334,39 @@ static void report_unused(DataReader *r, const Name *name) {
   diag_error(r->p->sink, DIAG_E0109, name->span, "'%s' is assigned and never used", name->text);
 }
 
+// A name that should have been a split: blobs(3) has splits, an idx file is one field.
+static void report_no_split(DataReader *r, const Name *name, const Thing *thing) {
+  DiagSink *sink = r->p->sink;
+  bool whole = thing->kind == THING_WHOLE;
+  const char *source = source_info((whole ? &thing->source : &thing->field.leaves[0].source)->kind)->name;
+  if (whole) {
+    Diag *diag =
+        diag_error(sink, DIAG_E0155, name->span, "'%s' is no split: %s has two, train and test", name->text, source);
+    diag_line(sink, diag, DIAG_HELP, "name the one that is meant: %s(.., \"train\")", source);
+    return;
+  }
+  Diag *diag =
+      diag_error(sink, DIAG_E0155, name->span, "'%s' is one field, and a split is made of named fields", name->text);
+  diag_line(sink, diag, DIAG_HELP, "%s { image = %s(..)  label = .. }", name->text, source);
+}
+
+static bool is_split_name(const char *name) {
+  return strcmp(name, "train") == 0 || strcmp(name, "valid") == 0 || strcmp(name, "test") == 0;
+}
+
+static void check_thing(DataReader *r, const NamedThing *named) {
+  const Thing *thing = &named->thing;
+  if (named->used || thing->kind == THING_SPLIT || thing->kind == THING_POISON) return;
+  bool plain = thing->kind == THING_WHOLE || thing->field.n_leaves > 0;
+  if (is_split_name(named->name->text) && plain)
+    report_no_split(r, named->name, thing);
+  else
+    report_unused(r, named->name);
+}
+
 static void check_used(DataReader *r) {
   if (r->block->broken) return;
-  for (size_t k = 0; k < r->n_things; k++) {
-    const NamedThing *named = &r->things[k];
-    if (!named->used && named->thing.kind != THING_SPLIT) report_unused(r, named->name);
-  }
+  for (size_t k = 0; k < r->n_things; k++) check_thing(r, &r->things[k]);
   for (size_t k = 0; k < r->scope->n_bindings; k++) {
     const Binding *b = r->scope->bindings[k];
     Name name = {.text = b->name, .span = b->span};
@@ -358,4 +385,5 @@ void data_block_read(Program *program, DataBlock *block) {
   block->broken |= program->sink->n_errors != errors;
   find_origins(&r);
   check_used(&r);
+  block->broken |= program->sink->n_errors != errors;
 }

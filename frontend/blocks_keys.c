@@ -90,14 +90,14 @@ bool blocks_report_unknown(Program *p, const Expr *value, const char *what, cons
   const char *head = blocks_head(value);
   if (value->kind == EXPR_ERROR) return false;
   Text list = text_new(p->arena);
-  for (size_t k = 0; k < n; k++) text_printf(&list, "%s%s", k ? ", " : n > 1 ? "one of " : "", names[k]);
+  for (size_t k = 0; k < n; k++) text_printf(&list, "%s%s", k == 0 ? "" : k + 1 < n ? ", " : " or ", names[k]);
   const char *nearest = head ? text_nearest(head, names, n) : NULL;
   if (nearest)
     diag_error(p->sink, DIAG_E0156, value->span, "unknown %s '%s'; did you mean '%s'?", what, head, nearest);
   else if (head)
     diag_error(p->sink, DIAG_E0156, value->span, "unknown %s '%s'; it is %s", what, head, list.bytes);
   else
-    diag_error(p->sink, DIAG_E0156, value->span, "%s is %s", what, list.bytes);
+    diag_error(p->sink, DIAG_E0156, value->span, "%s is %s, with its options in parentheses", what, list.bytes);
   return false;
 }
 

@@ -225,6 +225,16 @@ static void read_score(Reader *r, const Item *item) {
 
 // ---- the block ------------------------------------------------------------------------------------------------------
 
+static void report_item(Reader *r, const Item *item) {
+  static const char *const words[] = {"by", "maximize", "minimize"};
+  Diag *diag = diag_error(r->p->sink, DIAG_E0154, item->span,
+                          "a search block is made of: name in values, by cross_validation(5) or validation(valid), and "
+                          "maximize or minimize name = value");
+  const char *nearest = item->words ? text_nearest(item->words->text, words, 3) : NULL;
+  bool misspelt = nearest && strcmp(nearest, item->words->text) != 0;
+  if (misspelt) diag_line(r->p->sink, diag, DIAG_HELP, "did you mean '%s'?", nearest);
+}
+
 static void read_item(Reader *r, const Item *item) {
   bool one = item->words && !item->words->next, two = item->words && item->words->next && !item->words->next->next;
   if (one && item->in && item->value)
@@ -234,10 +244,7 @@ static void read_item(Reader *r, const Item *item) {
   else if (two && item->assigned && (is_word(item, "maximize") || is_word(item, "minimize")))
     read_score(r, item);
   else
-    diag_error(
-        r->p->sink, DIAG_E0154, item->span,
-        "a search block is made of: name in values, by cross_validation(5) or validation(valid), and maximize or "
-        "minimize name = value");
+    report_item(r, item);
 }
 
 static void report_missing(Reader *r, const char *what, const char *help) {

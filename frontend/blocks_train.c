@@ -222,6 +222,37 @@ static bool used_after(const Reader *r, int k, const char *name) {
   return false;
 }
 
+static bool is_known(const Reader *r, const char *name) {
+  for (int k = 0; k < r->n; k++)
+    if (entry_defines(&r->entries[k], name)) return true;
+  const DataSpec *data = r->block->data ? &r->block->data->spec : NULL;
+  for (int k = 0; data && k < data->n_splits; k++)
+    for (int n = 0; n < data->splits[k].n_fields; n++)
+      if (strcmp(data->splits[k].fields[n].name, name) == 0) return true;
+  return globals_find(r->p->globals, name) != NULL;
+}
+
+typedef struct Meant {
+  const Reader *r;
+  const char *name;
+} Meant;
+
+static bool is_not_meant(void *state, const Expr *expr) {
+  const Meant *meant = state;
+  const char *head = expr->kind == EXPR_PATH ? blocks_head(expr) : NULL;
+  return !head || !text_nearest(head, &meant->name, 1) || is_known(meant->r, head);
+}
+
+// Does an unknown name look like this one? Then that is the mistake, and it is reported where it stands.
+static bool is_misspelt(const Reader *r, const char *name) {
+  Meant meant = {r, name};
+  for (int k = 0; k < r->n; k++) {
+    const Expr *value = r->entries[k].item->value;
+    if (value && !expr_each(value, is_not_meant, &meant)) return true;
+  }
+  return false;
+}
+
 static void report_unused(Reader *r, const Name *name, const char *nearest) {
   if (nearest)
     diag_error(r->p->sink, DIAG_E0109, name->span, "'%s' is assigned and never used; did you mean '%s'?", name->text,
@@ -239,6 +270,7 @@ static bool report_unused_names(Reader *r, bool has_loss) {
     for (const Name *name = item_names(r->entries[k].item); name; name = name->next) {
       if (strcmp(name->text, "_") == 0 || used_after(r, k, name->text)) continue;
       const char *nearest = train_key_nearest(name->text);
+      if (!nearest && is_misspelt(r, name->text)) continue;
       if (has_loss || nearest) report_unused(r, name, nearest);
       loss |= nearest && strcmp(nearest, "loss") == 0;
     }

@@ -324,6 +324,11 @@ static bool nothing_poisoned(const Scope *scope) {
   return true;
 }
 
+void bind_check(Elab *e, const Call *call) {
+  const CallArg **slots = arena_array(e->arena, (size_t)count_params(call->decl), sizeof *slots);
+  if (fill_slots(e, call, slots)) (void)nothing_missing(e, call, slots);
+}
+
 bool bind_arguments(Elab *e, const Call *call, Scope *scope) {
   const CallArg **slots = arena_array(e->arena, (size_t)count_params(call->decl), sizeof *slots);
   if (!fill_slots(e, call, slots) || !nothing_missing(e, call, slots)) return false;

@@ -7,11 +7,15 @@
 
 bool frame_take(Elab *e, const char *name, Span span) {
   Hash hash = hash_text(name);
-  if (hash_find(&e->frame->taken, hash) >= 0) {
-    elab_error(e, DIAG_E0118, span, "the name '%s' is taken here already", name);
+  int before = hash_find(&e->frame->taken, hash);
+  if (before >= 0) {
+    Diag *diag = elab_error(e, DIAG_E0118, span, "the name '%s' is taken here already", name);
+    uint32_t line, column;
+    diag_position(diag_source(e->sink, span.file), (uint32_t)before, &line, &column);
+    diag_line(e->sink, diag, DIAG_NOTE, "by line %u: the names of parameters and layers in one body differ", line);
     return false;
   }
-  hash_add(e->arena, &e->frame->taken, hash, 1);
+  hash_add(e->arena, &e->frame->taken, hash, (int)span.begin);
   return true;
 }
 
@@ -188,6 +192,59 @@ static const Decl *global_callable(Elab *e, const char *name) {
   return callable ? global->decl : NULL;
 }
 
+// ---- other systems' names
+// --------------------------------------------------------------------------------------------
+
+// Lower case, without '_'.
+static const char *plain(Arena *arena, const char *name) {
+  char *out = arena_strdup(arena, name), *to = out;
+  for (const char *at = name; *at; at++)
+    if (*at != '_') *to++ = (char)(*at >= 'A' && *at <= 'Z' ? *at - 'A' + 'a' : *at);
+  *to = '\0';
+  return out;
+}
+
+// The library's function for a name that PyTorch, Keras or a textbook would use: BatchNorm2d, Linear, MaxPooling2D.
+// NULL where there is none; `names`: what there is.
+static const char *familiar_name(Arena *arena, const char *name, const char *const *names, size_t n) {
+  static const char *const known[][2] = {
+      {"linear", "dense"},
+      {"fc", "dense"},
+      {"fullyconnected", "dense"},
+      {"conv", "conv2d"},
+      {"convolution", "conv2d"},
+      {"maxpool2d", "max_pool"},
+      {"maxpooling2d", "max_pool"},
+      {"avgpool2d", "avg_pool"},
+      {"averagepooling2d", "avg_pool"},
+      {"globalaveragepooling2d", "global_avg_pool"},
+      {"batchnorm2d", "batch_norm"},
+      {"batchnormalization", "batch_norm"},
+      {"layernormalization", "layer_norm"},
+      {"lrn", "local_response_norm"},
+      {"crossentropyloss", "cross_entropy"},
+      {"softmaxcrossentropy", "cross_entropy"},
+      {"mseloss", "mse"},
+      {"bceloss", "binary_cross_entropy"},
+      {"swish", "silu"},
+      {"view", "reshape"},
+      {"permute", "transpose"},
+      {"cat", "concat"},
+      {"concatenate", "concat"},
+      {"onehot", "one_hot"},
+      {"conv2dtranspose", "conv2d_transpose"},
+      {"convtranspose2d", "conv2d_transpose"},
+      {"stopgradient", "detach"},
+      {"clamp", "clip"},
+  };
+  const char *word = plain(arena, name);
+  for (size_t k = 0; k < n; k++)
+    if (!strcmp(word, plain(arena, names[k]))) return names[k];
+  for (size_t k = 0; k < sizeof known / sizeof *known; k++)
+    if (!strcmp(word, known[k][0])) return known[k][1];
+  return NULL;
+}
+
 void elab_report_unknown_function(DiagSink *sink, Globals *globals, const Name *name) {
   const char **names =
       arena_array(sink->arena, globals->n_items + (globals->library ? globals->library->n_items : 0), sizeof *names);
@@ -196,7 +253,8 @@ void elab_report_unknown_function(DiagSink *sink, Globals *globals, const Name *
     for (size_t k = 0; k < g->n_items; k++)
       if (g->items[k].decl->kind == DECL_FN || g->items[k].decl->kind == DECL_MODEL)
         names[n++] = g->items[k].decl->name->text;
-  const char *nearest = text_nearest(name->text, names, n);
+  const char *nearest = familiar_name(sink->arena, name->text, names, n);
+  if (!nearest) nearest = text_nearest(name->text, names, n);
   if (nearest)
     diag_error(sink, DIAG_E0101, name->span, "unknown function '%s'; did you mean '%s'?", name->text, nearest);
   else
@@ -234,14 +292,13 @@ static Value call_decl(Elab *e, const Decl *decl, const Expr *expr, const Given 
   bool at_top = !e->frame->decl && decl->kind == DECL_MODEL && !expr->as;
   const char *name = decl->name->text;
   const char *path = at_top ? name : frame_child(e, name, expr->as);
-  if (!path || given->poisoned) return value_poison();
   Call call = {.decl = decl, .args = given->args, .n_args = given->n, .span = expr->span, .path = path};
   call.text = elab_source_text(e, expr->span);
-  return call_run(e, &call);
+  if (given->poisoned && !elab_in_library(e, expr->span)) bind_check(e, &call);
+  return path && !given->poisoned ? call_run(e, &call) : value_poison();
 }
 
 static Value call_layer(Elab *e, const Layer *layer, const Expr *expr, const Given *given) {
-  if (given->poisoned) return value_poison();
   Call call = layer->call;
   call.span = expr->span;
   call.n_args = given->n + layer->call.n_args;
@@ -249,7 +306,7 @@ static Value call_layer(Elab *e, const Layer *layer, const Expr *expr, const Giv
   if (given->n) memcpy(call.args, given->args, (size_t)given->n * sizeof *call.args);
   if (layer->call.n_args)
     memcpy(call.args + given->n, layer->call.args, (size_t)layer->call.n_args * sizeof *call.args);
-  return call_run(e, &call);
+  return given->poisoned ? value_poison() : call_run(e, &call);
 }
 
 static bool conversion(const char *name, DType *type) {
@@ -276,7 +333,10 @@ static Value call_dotted(Elab *e, const Expr *expr, const Given *given) {
   const char *whole = elab_source_text(e, span_join(expr->path->span, expr->path->next->span));
   if (elab_in_library(e, expr->span) && !strcmp(expr->path->text, "core"))
     return given->poisoned ? value_poison() : core_call(e, expr->path->next->text, given->args, given->n, expr->span);
-  elab_error(e, DIAG_E0101, expr->path->span, "unknown function '%s'", whole);
+  Diag *diag = elab_error(e, DIAG_E0101, expr->path->span, "unknown function '%s'", whole);
+  if (global_callable(e, expr->path->next->text))
+    diag_line(e->sink, diag, DIAG_HELP, "there are no methods and no modules: %s |> %s", expr->path->text,
+              expr->path->next->text);
   return value_poison();
 }
 

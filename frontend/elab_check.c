@@ -78,17 +78,21 @@ static void report_unknown(const Check *c, const Name *name) {
   size_t n_options, n = 0;
   const char *const *options = elab_option_words(&n_options);
   for (const Word *w = c->inside; w; w = w->next) n++;
-  const char **names = arena_array(c->arena, n + c->words.n + n_options + c->globals->n_items, sizeof *names);
+  const char **names =
+      arena_array(c->arena, n + c->words.n + n_options + c->globals->n_items + INIT_MOST_NAMES, sizeof *names);
   n = 0;
   for (const Word *w = c->inside; w; w = w->next) names[n++] = w->name->text;
   for (size_t k = c->words.n; k > 0; k--) names[n++] = c->words.items[k - 1]->name->text;
   for (size_t k = 0; k < c->globals->n_items; k++) names[n++] = c->globals->items[k].decl->name->text;
   for (size_t k = 0; k < n_options; k++) names[n++] = options[k];
+  n += init_add_names(names + n);
   const char *nearest = text_nearest(name->text, names, n);
-  if (nearest)
+  if (nearest) {
+    use_word(c, nearest);  // as it was meant: not unused too
     diag_error(c->sink, DIAG_E0100, name->span, "unknown name '%s'; did you mean '%s'?", name->text, nearest);
-  else
-    diag_error(c->sink, DIAG_E0100, name->span, "unknown name '%s'", name->text);
+    return;
+  }
+  diag_error(c->sink, DIAG_E0100, name->span, "unknown name '%s'", name->text);
 }
 
 static void check_name(Check *c, const Name *name) {

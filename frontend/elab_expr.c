@@ -44,12 +44,13 @@ static const char **known_names(Elab *e, Scope *scope, size_t *count) {
   size_t n_words, n = 0;
   const char *const *words = elab_option_words(&n_words);
   for (const Scope *s = scope; s; s = s->outer) n += s->n_bindings;
-  const char **names = arena_array(e->arena, n + n_words + e->globals->n_items, sizeof *names);
+  const char **names = arena_array(e->arena, n + n_words + e->globals->n_items + INIT_MOST_NAMES, sizeof *names);
   *count = 0;
   for (const Scope *s = scope; s; s = s->outer)
     for (size_t k = s->n_bindings; k > 0; k--) names[(*count)++] = s->bindings[k - 1]->name;
   for (size_t k = 0; k < e->globals->n_items; k++) names[(*count)++] = e->globals->items[k].decl->name->text;
   for (size_t k = 0; k < n_words; k++) names[(*count)++] = words[k];
+  *count += init_add_names(names + *count);
   return names;
 }
 

@@ -25,11 +25,17 @@ static const InitRow rows[] = {
     {"orthogonal", INIT_ORTHOGONAL, {NULL}, {0}},
 };
 enum { N_ROWS = sizeof rows / sizeof *rows };
+_Static_assert((int)N_ROWS <= (int)INIT_MOST_NAMES, "init_add_names fills the caller's array");
 
 static const InitRow *find_row(const char *name) {
   for (int k = 0; k < N_ROWS; k++)
     if (!strcmp(rows[k].name, name)) return &rows[k];
   return NULL;
+}
+
+size_t init_add_names(const char **names) {
+  for (int k = 0; k < N_ROWS; k++) names[k] = rows[k].name;
+  return N_ROWS;
 }
 
 bool init_is_name(const char *name) { return find_row(name) != NULL; }

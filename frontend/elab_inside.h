@@ -19,7 +19,7 @@ struct Frame {
   Span call;         // the nearest call that the user wrote
   const char *name;  // what the user called there: "conv2d"
   Value subject;     // the first tensor that it was given: whose history an error shows
-  HashTable taken;   // names of parameters, of states and after `as`
+  HashTable taken;   // names of parameters, of states and after `as` -> where, in bytes of the file
   HashTable calls;   // how often each function has been called without `as`
   bool broken;       // a statement did not parse: names may be missing
 };
@@ -76,6 +76,9 @@ const char *frame_child(Elab *e, const char *name, const Name *as);
 // ---- elab_bind.c: arguments meet a signature -----------------------------------------------------------------------
 // Fills the callee's scope from the arguments; false after reporting.
 bool bind_arguments(Elab *e, const Call *call, Scope *scope);
+// Only which argument is which parameter: what can be said of a call whose arguments hold a mistake. The caller's frame
+// is the current one.
+void bind_check(Elab *e, const Call *call);
 // Value against a type of a signature; binds its free dimensions in scope. `what` names it: "conv2d: 'x'".
 Value bind_type(Elab *e, Scope *scope, const Type *type, Value v, Span span, const char *what);
 // A model's hyperparameter that the call does not give: from outside, or its default.
@@ -107,6 +110,8 @@ Value elab_convert(Elab *e, Value v, DType type, Span span);
 // ---- elab_init.c ---------------------------------------------------------------------------------------------------
 bool init_by_name(const char *name, Value *init);  // without arguments
 bool init_is_name(const char *name);
+enum { INIT_MOST_NAMES = 16 };
+size_t init_add_names(const char **names);  // all of them, for suggestions; how many
 Value init_call(Elab *e, const char *name, const CallArg *args, int n_args, Span span);
 // What a declaration's `= value` says; false after reporting.
 bool init_from_value(Elab *e, Value v, Span span, Init *init);

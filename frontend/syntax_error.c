@@ -136,6 +136,9 @@ static const char *reduction_before(const Parser *p, const Token *found) {
   return at > p->tokens && at[-1].kind == TOKEN_NAME ? at[-1].text : NULL;
 }
 
+// Inside the brackets of x[..]?
+static bool is_subscript(const Parser *p) { return p->n_open && p->open[p->n_open - 1].kind == '['; }
+
 // Advice for the commonest mistakes, or NULL. The first that applies.
 static const char *help_text(Parser *p, const Token *found, Expected e) {
   int kind = found->kind;
@@ -149,6 +152,11 @@ static const char *help_text(Parser *p, const Token *found, Expected e) {
   if (expects(e, "'where'") && kind == TOKEN_PIPE) return "a formula has no pipes: give the value a name before it";
   if (kind == TOKEN_IF && !expects(e, "'if'") && expects(e, "a number"))
     return "a formula has no 'if': use where(condition, a, b)";
+  if (kind == ':' && is_subscript(p))
+    return "there are no slices: an index definition gives a part, first[n, d] = x[n, 0, d]";
+  if (kind == '=' && found > p->tokens && is_operator(found[-1].kind) && found[-1].span.end == found->span.begin)
+    return "a value gets a new one by its name: y = y + 1";
+  if (kind == ';' && expects(e, "'return'")) return "nothing separates statements";
   if (is_comparison(kind) && expects(e, "'and'")) return "comparisons do not chain: join two with 'and'";
   if ((is_operator(kind) || is_comparison(kind)) && expects(e, "'|>'"))
     return "after '|>' stand a name and its arguments: put the pipe in parentheses, '(x |> f) + s'";

@@ -162,6 +162,10 @@ static void distance_counts_edits(void **state) {
   assert_string_equal(text_nearest("rellu", names, 3), "relu");
   assert_null(text_nearest("conv2d", names, 3));
   assert_null(text_nearest("x", names, 3));
+  static const char *const longer[] = {"kaiming_uniform", "kaiming_normal", "kai_x"};
+  assert_string_equal(text_nearest("kaiming", longer + 1, 2), "kaiming_normal");
+  assert_null(text_nearest("kaiming", longer, 3));
+  assert_null(text_nearest("ka", longer, 2));
 }
 
 // ---- diagnostics --------------------------------------------------------------------------------------------------
