@@ -29,14 +29,17 @@ static int count_sick(const Doctor *d) {
   return n;
 }
 
-// The first check that found something. Those that see only that nothing is learnt count after all others.
+static bool is_sick(const Doctor *d, int k, const char *check) {
+  return d->findings[k].verdict == SICK && !strcmp(d->findings[k].check, check);
+}
+
+// The first check that found something. Those that see only that little is learnt count after all others.
 static const char *first_cause(const Doctor *d) {
-  const char *symptom = "";
-  for (int k = d->n_findings; k-- > 0;)
-    if (d->findings[k].verdict == SICK) symptom = d->findings[k].check;
+  const char *symptom = "by heart";
   for (int k = 0; k < d->n_findings; k++) {
-    const char *check = d->findings[k].check;
-    if (d->findings[k].verdict == SICK && strcmp(check, "by heart") && strcmp(check, "updates")) return check;
+    if (is_sick(d, k, "updates")) symptom = "updates";
+    if (d->findings[k].verdict == SICK && !is_sick(d, k, "updates") && !is_sick(d, k, "by heart"))
+      return d->findings[k].check;
   }
   return symptom;
 }

@@ -7,6 +7,7 @@
 enum { HEART_ROWS = 20, HEART_STEPS = 400, RATE_STEPS = 40, LAST = 8, RATES = 7, OWN = 4 };
 
 static const double rate_factor[RATES] = {1e-4, 1e-3, 1e-2, 0.1, 1, 10, 100};  // of the program's own
+static const double UNEVEN = 1e-4;  // the least update to weight ratio over the greatest
 static const double LEARNT = 0.15;  // of the first loss: what is left when samples are learnt by heart
 
 // ---- by heart -------------------------------------------------------------------------------------------------------
@@ -194,11 +195,13 @@ static void find_ratios(Doctor *d, const float *before) {
     doctor_find(d, "updates", LEFT_OUT, NULL, "no weights that are not 0");
     return;
   }
-  bool high = most > 0.1, low = most < 1e-6;
-  doctor_find(d, "updates", high || low ? SICK : FINE,
-              high  ? "a smaller learning rate"
-              : low ? "a larger learning rate"
-                    : NULL,
+  bool high = most > 0.1, low = most < 1e-6, uneven = !high && !low && least < UNEVEN * most;
+  doctor_find(d, "updates", high || low || uneven ? SICK : FINE,
+              high     ? "a smaller learning rate"
+              : low    ? "a larger learning rate"
+              : uneven ? "the gradient vanishes between them: kaiming_normal before relu, xavier_normal before tanh, "
+                         "batch_norm, no sigmoid in many layers"
+                       : NULL,
               "an update is %.1g of its weight (%s) to %.1g (%s); 0.001 is usual", least, least_name, most, most_name);
 }
 

@@ -103,6 +103,7 @@ static void add_row(const RunLog *run, Text *out) {
   cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(first, "histograms")) {
     layers += strcmp(run_log_text(item, "what"), "activation") == 0;
   }
+  if (layers == 0) return;  // under a memory limit none are looked at
   int stride = (layers + MOST_COLUMNS - 1) / MOST_COLUMNS;
   text_add(out, "<h3>");
   svg_add_escaped(out, run->name);
