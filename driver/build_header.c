@@ -364,8 +364,9 @@ static void add_fields(const Writer *w) {
     for (int k = 0; k < data->splits[s].n_fields && !strcmp(data->splits[s].name, "train"); k++)
       if (find_named(w->built->train.inputs, w->built->train.n_inputs, data->splits[s].fields[k].name) >= 0)
         add_field(w, &data->splits[s].fields[k]);
-  if (data && data->n_normalize)
-    text_add(w->out, "// The data block's normalize is not part of the model: a step takes what comes out of it.\n");
+  if (data && (data->n_normalize || data->n_augment))
+    text_printf(w->out, "// The data block's %s is not part of the library: a step takes what comes out of it.\n",
+                data->n_normalize ? data->n_augment ? "normalize and augment" : "normalize" : "augment");
 }
 
 static void add_train_step(const Writer *w) {

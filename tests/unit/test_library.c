@@ -4,6 +4,7 @@
 #include <math.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,7 +144,7 @@ static void test_mistakes(void **unused) {
   dlc_close(model);
 }
 
-// Rounding mode, locale and working directory are the host's, and change no bit.
+// Rounding mode, locale, signal handlers and working directory are the host's, and change no bit.
 static void test_host_state(void **unused) {
   (void)unused;
   float usual[IN], upward[IN];
@@ -153,12 +154,16 @@ static void test_host_state(void **unused) {
   char before[4096], after[4096], *locale = setlocale(LC_ALL, NULL);
   assert_non_null(getcwd(before, sizeof before));
   char *kept = strdup(locale);
+  struct sigaction handlers[NSIG] = {0}, now;
+  for (int k = 1; k < NSIG; k++) (void)sigaction(k, NULL, &handlers[k]);
   fesetround(FE_UPWARD);
   model = open_net();
   train(model, 3, 5, upward);
   dlc_close(model);
   assert_int_equal(fegetround(), FE_UPWARD);
   fesetround(FE_TONEAREST);
+  for (int k = 1; k < NSIG; k++)
+    if (sigaction(k, NULL, &now) == 0) assert_true(now.sa_handler == handlers[k].sa_handler);
   assert_non_null(getcwd(after, sizeof after));
   assert_string_equal(before, after);
   assert_string_equal(kept, setlocale(LC_ALL, NULL));

@@ -1,5 +1,7 @@
 // train IMAGES LABELS OUT ROWS STEPS THREADS: trains a built library on a file of bytes, from seed 5, and saves the
-// weights. NAME and UPPER say which library; THREADS above 1 gives it threads of this program's.
+// weights; then predicts for the last batch, which it writes to OUT.npy, the results to OUT.bin. It predicts before it
+// trains too, so that nothing of then may be left. NAME and UPPER say which library; THREADS above 1 gives it threads
+// of this program's.
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +55,25 @@ static unsigned char *read_bytes(const char *path, long *n) {
   return bytes;
 }
 
+static void write_bin(const char *path, const float *values, size_t n) {
+  char name[4096];
+  snprintf(name, sizeof name, "%s.bin", path);
+  FILE *file = fopen(name, "wb");
+  if (!file || fwrite(values, sizeof *values, n, file) != n || fclose(file)) exit(2);
+}
+
+// An .npy file's beginning: version 1.0 holds a zero byte, so it is written by itself.
+static void write_npy(const char *path, long rows, const char *shape, const float *values, size_t n) {
+  char name[4096], text[128];
+  snprintf(name, sizeof name, "%s.npy", path);
+  FILE *file = fopen(name, "wb");
+  int length =
+      snprintf(text, sizeof text, "{'descr': '<f4', 'fortran_order': False, 'shape': (%ld, %s), }", rows, shape);
+  if (!file || fwrite("\x93NUMPY\1\0v\0", 1, 10, file) != 10) exit(2);
+  fprintf(file, "%-117s\n", text);
+  if (length > 117 || fwrite(values, sizeof *values, n, file) != n || fclose(file)) exit(2);
+}
+
 int main(int argc, char **argv) {
   if (argc != 7) return 2;
   long n_bytes, n_labels, rows = atol(argv[4]), steps = atol(argv[5]), threads = atol(argv[6]);
@@ -61,7 +82,8 @@ int main(int argc, char **argv) {
   int32_t *label = malloc((size_t)rows * sizeof *label);
   size_t size = M(MEMORY_BYTES_FOR)((size_t)threads);
   void *memory = aligned_alloc(M(MEMORY_ALIGN), (size + 63) / 64 * 64);
-  if (!image || !label || !memory) return 2;
+  float *out = malloc((size_t)rows * M(OUT_SIZE) * sizeof *out);
+  if (!image || !label || !memory || !out) return 2;
   memset(memory, 0xff, size);  // NaN
   NAME *model;
   int calls = 0;
@@ -69,6 +91,8 @@ int main(int argc, char **argv) {
   if (threads > 1) need(F(threads)(model, in_parallel, &calls, threads), "threads");
   need(F(init)(model, 5), "init");
   need(F(schedule)(model, n_labels / rows, steps), "schedule");
+  memset(image, 0, (size_t)rows * M(IMAGE_SIZE) * sizeof *image);
+  need(F(predict)(model, image, out, rows), "predict");
   float loss = 0, accuracy = 0;
   for (long step = 0; step < steps; step++) {
     long first = step % (n_labels / rows) * rows;
@@ -77,7 +101,10 @@ int main(int argc, char **argv) {
     need(F(train_step)(model, image, label, rows, &loss, &accuracy), "train_step");
   }
   need(F(save)(model, argv[3]), "save");
+  need(F(predict)(model, image, out, rows), "predict");
+  write_npy(argv[3], rows, SHAPE, image, (size_t)rows * M(IMAGE_SIZE));
+  write_bin(argv[3], out, (size_t)rows * M(OUT_SIZE));
   if (threads > 1 && calls == 0) return 3;
-  free(memory), free(image), free(label), free(bytes), free(labels);
+  free(memory), free(out), free(image), free(label), free(bytes), free(labels);
   return 0;
 }
