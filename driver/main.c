@@ -46,6 +46,18 @@ static const Command commands[] = {
     {"init", command_init, "FILE.dl", 1, 1, "the initial weights of a seed",
      "Writes the weights with which training with that seed would start, in the form of a checkpoint.",
      "dlc init examples/lenet/lenet5.dl --seed 1 -o w.safetensors"},
+    {"import", command_import, "MODEL.onnx", 1, 1, "an ONNX model as a program",
+     "Writes NAME.dl, the model as a program, and NAME.safetensors, its weights. Images become channels last, and weights are\n"
+     "turned to fit. What dlc has nothing for is listed node by node, and then nothing is written. --input X=x.npy holds an\n"
+     "input fixed: one that decides a shape, say. --set NAME=SIZE says what a named size of the model is. --json prints how\n"
+     "inputs and outputs are called, and which dimension of the model each of theirs is.",
+     "dlc import lenet5.onnx -o lenet5\n"
+     "dlc import detector.onnx -o detector --set height=224 --set width=224"},
+    {"export", command_export, "FILE.dl", 1, 1, "a program and its weights as an ONNX model",
+     "Writes the inference version of a model with its weights as an ONNX file (opset 17). Inputs and outputs are as the\n"
+     "program has them; in between images are channels first. What ONNX has nothing for is reported at its place in the\n"
+     "program, and then nothing is written.",
+     "dlc export examples/lenet/lenet5.dl --weights w.safetensors -o lenet5.onnx"},
     {"grad", command_grad, "FILE.dl", 1, 1, "values and gradients at a point",
      "With --at: every value of a small model at a point and the derivative of its result by each, in double, and the\n"
      "graph with each value above its gradient (not with --quiet). -o g.svg (.png, .pdf) draws it through Graphviz, -o g.dot or --dot\n"

@@ -28,12 +28,12 @@ typedef struct Row {
 
 // Commands by what they do with a program.
 #define COMPILING "compile dump bench explain train eval predict grad search doctor build"
-#define PROGRAM COMPILING " check init graph"
+#define PROGRAM COMPILING " check init graph export"
 #define FIELD(member) offsetof(Options, member)
 
 static const Row rows[] = {
     {{"model", 0, "NAME", PROGRAM, "which model, where the file has several"}, ARG_TEXT, FIELD(model), NULL},
-    {{"set", 0, "NAME=VALUE", PROGRAM, "a hyperparameter or a key of the train block"}, ARG_SETTING, 0, NULL},
+    {{"set", 0, "NAME=VALUE", PROGRAM " import", "a hyperparameter or a key of the train block"}, ARG_SETTING, 0, NULL},
     {{"batch", 0, "N", COMPILING " check", "rows at a time (default: the train block's, else 1)"},
      ARG_COUNT,
      FIELD(batch),
@@ -61,7 +61,7 @@ static const Row rows[] = {
      ARG_TEXT,
      FIELD(freeze),
      NULL},
-    {{"weights", 0, "W.safetensors", "train eval predict grad build", "the parameters, by name"},
+    {{"weights", 0, "W.safetensors", "train eval predict grad build export", "the parameters, by name"},
      ARG_TEXT,
      FIELD(weights),
      NULL},
@@ -69,9 +69,12 @@ static const Row rows[] = {
      ARG_TEXT,
      FIELD(split),
      NULL},
-    {{"input", 0, "NAME=X.npy,..", "predict grad", "the model's inputs"}, ARG_TEXT, FIELD(input), NULL},
-    {{"output", 'o', "FILE", "predict init grad graph report search fmt build",
-      "where the result goes; predict: y.npy or a=a.npy,b=b.npy; build: NAME of NAME.h and NAME.o"},
+    {{"input", 0, "NAME=X.npy,..", "predict grad import", "the model's inputs; import: those to hold fixed"},
+     ARG_TEXT,
+     FIELD(input),
+     NULL},
+    {{"output", 'o', "FILE", "predict init grad graph report search fmt build import export",
+      "where the result goes; predict: y.npy or a=a.npy,b=b.npy; build, import: NAME of the files"},
      ARG_TEXT,
      FIELD(output),
      NULL},
@@ -140,7 +143,7 @@ static const Row rows[] = {
 
     {{"seconds", 0, "S", "bench explain", "how long to measure"}, ARG_SECONDS, FIELD(seconds), NULL},
     {{"profile", 0, NULL, "bench", "show each kernel's time"}, ARG_FLAG, FIELD(profile), NULL},
-    {{"json", 0, NULL, "compile eval bench grad search doctor", "print JSON"}, ARG_FLAG, FIELD(json), NULL},
+    {{"json", 0, NULL, "compile eval bench grad search doctor import", "print JSON"}, ARG_FLAG, FIELD(json), NULL},
     {{"man", 0, NULL, "help", "the whole help as a manual page (roff)"}, ARG_FLAG, FIELD(man), NULL},
     {{"completion", 0, NULL, "help", "what bash completes after dlc, to be sourced"},
      ARG_FLAG,
