@@ -15,3 +15,6 @@ npy.write(os.path.join(sys.argv[1], 'maps.npy'), (1, 1, 2, 14), list(range(14)) 
 # A file 50 high and 100 wide: it fills the square's middle half.
 npy.write(os.path.join(sys.argv[1], 'joints.npy'), (1, 14, 3), [0, 0, 1, 100, 50, 1] + [50, 25, 1] * 12)
 npy.write(os.path.join(sys.argv[1], 'size.npy'), (1, 2), [50, 100])
+# Twelve pixels, and a window of 2 by 2 whose right half lies outside of the image.
+npy.write(os.path.join(sys.argv[1], 'image.npy'), (1, 3, 4, 1), list(range(1, 13)))
+npy.write(os.path.join(sys.argv[1], 'from.npy'), (1, 3), [3, 1, 2])
