@@ -40,6 +40,9 @@ typedef struct Compiled Compiled;  // machine code and its DlcStep; freed with c
 // run when `for_jit`).
 bool codegen_target(Arena *arena, DiagSink *sink, const CodegenOptions *options, bool for_jit, Target *target);
 
+// Bytes of working memory that the plan's kernels ask for on each thread, known before any is compiled. -1 after
+// reporting.
+int64_t codegen_local_bytes(Arena *arena, DiagSink *sink, const Plan *plan, const CodegenOptions *options);
 // Compiles every kernel of the plan for this process. NULL after reporting. The result keeps no pointer into the plan.
 Compiled *codegen_jit(Arena *arena, DiagSink *sink, const Plan *plan, const CodegenOptions *options);
 const DlcStep *codegen_step(const Compiled *compiled);

@@ -165,11 +165,7 @@ static void lay_out(const BuildInput *input, int64_t pointers, int64_t local_byt
 
 static int64_t pointers_of(const EmbedStep *step) { return step->n_args + step->n_inputs; }
 
-static int64_t local_bytes_of(const Launches *all) {
-  int64_t most = 0;
-  for (size_t k = 0; all && k < all->n_codes; k++) most = larger(most, launches_local_bytes(&all->codes[k]));
-  return most;
-}
+static int64_t local_bytes_of(const Launches *all) { return all ? launches_local_bytes(all) : 0; }
 
 Description describe_model(Arena *arena, const BuildInput *input, const BuildTargets *targets,
                            const VariantCode *code) {

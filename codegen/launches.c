@@ -117,9 +117,25 @@ void launches_emit(Arena *arena, const Code *code, LLVMModuleRef module, const c
     emit_nest(arena, module, symbol, code->nest);
 }
 
-int64_t launches_local_bytes(const Code *code) {
+static int64_t local_bytes_of(const Code *code) {
   if (code->winograd) return code->winograd->local_bytes;
   return code->tiled ? code->tiled->local_bytes : 0;
+}
+
+int64_t launches_local_bytes(const Launches *all) {
+  int64_t bytes = 0;
+  for (size_t k = 0; k < all->n_codes; k++)
+    if (local_bytes_of(&all->codes[k]) > bytes) bytes = local_bytes_of(&all->codes[k]);
+  return bytes;
+}
+
+int64_t codegen_local_bytes(Arena *arena, DiagSink *sink, const Plan *plan, const CodegenOptions *options) {
+  Target target;
+  if (!codegen_target(arena, sink, options, false, &target)) return -1;
+  Arena *own = arena_beside(arena);
+  int64_t bytes = launches_local_bytes(launches_make(own, plan, options, &target));
+  arena_free(own);
+  return bytes;
 }
 
 // ---- the step -----------------------------------------------------------------------------------------------------
@@ -204,8 +220,7 @@ DlcStep launches_step(Arena *arena, const Launches *p) {
   }
   step.launches = launches;
   step.n_launches = (int32_t)p->n_launches;
-  for (size_t k = 0; k < p->n_codes; k++)
-    if (launches_local_bytes(&p->codes[k]) > step.local_bytes) step.local_bytes = launches_local_bytes(&p->codes[k]);
+  step.local_bytes = launches_local_bytes(p);
   for (int k = 0; k < DLC_MAX_SYMBOLS; k++) step.capacity[k] = plan->symbol_values[k];
   return step;
 }

@@ -44,6 +44,6 @@ Launches *launches_make(Arena *arena, const Plan *plan, const CodegenOptions *op
 // Adds the code's function to the module under that name. Writes nothing but the arena and the module: threads may emit
 // codes side by side, each with its own of both.
 void launches_emit(Arena *arena, const Code *code, LLVMModuleRef module, const char *symbol);
-int64_t launches_local_bytes(const Code *code);  // working memory of a thread
+int64_t launches_local_bytes(const Launches *all);  // working memory of a thread
 // The step: launches without functions, arguments, inputs and outputs. Keeps no pointer into the plan.
 DlcStep launches_step(Arena *arena, const Launches *all);

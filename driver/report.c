@@ -142,23 +142,51 @@ void report_layers(const Pipeline *p, const Lowered *lowered, Text *out) {
   text_add(out, "\n");
 }
 
-void report_memory(const Pipeline *p, const Unit *unit, Text *out) {
+enum { MEMORY_PARTS = 7 };
+static const char *const memory_parts[MEMORY_PARTS] = {
+    "intermediate values", "inputs", "parameters", "gradients", "states", "optimizer", "threads"};
+
+static int64_t input_bytes(const Unit *unit) {
+  const Graph *g = unit->graph;
+  int64_t bytes = 0;
+  for (size_t id = 0; id < g->n_nodes; id++)
+    if (g->nodes[id].op == OP_input)
+      bytes += shape_count(&g->nodes[id].shape, unit->plan->symbol_values) * dtype_size(g->nodes[id].type);
+  return bytes;
+}
+
+static int64_t memory_of(const Pipeline *p, const Unit *unit, int64_t *bytes) {
   bool training = unit->mode == MODE_TRAIN;
   int64_t block = unit->lowered->params.block_floats * 4, states = unit->lowered->states.block_floats * 4;
   int64_t slots = training && p->train ? optimizer_slots(p->train->optimizer.kind) * block : 0;
-  int64_t gradients = training ? block : 0;
-  if (training) states *= 2;  // the old ones and the new ones
-  int64_t local = unit->compiled ? codegen_step(unit->compiled)->local_bytes * p->codegen.threads : 0;
-  text_printf(out, "memory     %s with %lld row%s: ", training ? "training" : "inference", (long long)p->batch,
-              p->batch == 1 ? "" : "s");
-  report_bytes(unit->plan->arena_bytes + block + gradients + states + slots + local, out);
-  text_add(out, " = intermediate values ");
-  report_bytes(unit->plan->arena_bytes, out);
-  static const char *const part[] = {"parameters", "gradients", "states", "optimizer", "threads"};
-  int64_t bytes[] = {block, gradients, states, slots, local};
-  for (int k = 0; k < 5; k++) {
-    if (bytes[k] == 0) continue;
-    text_printf(out, " + %s ", part[k]);
+  int64_t local = unit->compiled ? codegen_step(unit->compiled)->local_bytes
+                                 : codegen_local_bytes(p->session->arena, p->session->sink, unit->plan, &p->codegen);
+  // states: the old ones and the new ones
+  const int64_t parts[] = {unit->plan->arena_bytes,
+                           input_bytes(unit),
+                           block,
+                           training ? block : 0,
+                           2 * states,
+                           slots,
+                           local > 0 ? local * p->codegen.threads : 0};
+  int64_t sum = 0;
+  for (int k = 0; k < MEMORY_PARTS; k++) sum += bytes[k] = parts[k];
+  return sum;
+}
+
+int64_t report_step_bytes(const Pipeline *p, const Unit *unit) {
+  int64_t bytes[MEMORY_PARTS];
+  return memory_of(p, unit, bytes);
+}
+
+void report_memory(const Pipeline *p, const Unit *unit, Text *out) {
+  int64_t bytes[MEMORY_PARTS];
+  text_printf(out, "memory     %s with %lld row%s: ", unit->mode == MODE_TRAIN ? "training" : "inference",
+              (long long)p->batch, p->batch == 1 ? "" : "s");
+  report_bytes(memory_of(p, unit, bytes), out);
+  for (int k = 0; k < MEMORY_PARTS; k++) {
+    if (bytes[k] == 0 && k > 0) continue;
+    text_printf(out, "%s%s ", k ? " + " : " = ", memory_parts[k]);
     report_bytes(bytes[k], out);
   }
   text_add(out, unit->plan->recomputes ? "; values are computed anew in the backward pass to fit\n" : "\n");

@@ -16,5 +16,8 @@ int64_t report_flops(const Graph *g, int first, int last);
 
 // The model's signature and the table of its layers, from its inference version as the frontend gave it.
 void report_layers(const Pipeline *p, const Lowered *lowered, Text *out);
-// One line: what a planned unit needs in memory for p->batch rows.
+// Bytes that a planned unit's steps of p->batch rows ask for, compiled or not. The pages that they lie on are not
+// counted.
+int64_t report_step_bytes(const Pipeline *p, const Unit *unit);
+// The same as one line, by what it is for.
 void report_memory(const Pipeline *p, const Unit *unit, Text *out);

@@ -1,7 +1,9 @@
 // Running and timing steps on data in memory.
 #include "steps.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "data_bind.h"
 #include "random.h"
@@ -58,7 +60,7 @@ static int by_size(const void *a, const void *b) {
 }
 
 void steps_time(Steps *b, double seconds) {
-  Arena *arena = b->session->arena;
+  Arena *arena = b->arena;
   size_t launches = (size_t)b->runner->step->n_launches, threads = (size_t)team_size(b->runner->team);
   b->times = arena_array(arena, MOST_STEPS, sizeof *b->times);
   b->profile = (StepProfile){.nanoseconds = arena_array(arena, launches, sizeof(double)),
@@ -76,6 +78,25 @@ void steps_time(Steps *b, double seconds) {
 
 double steps_median(const Steps *b) { return (b->times[(b->n_times - 1) / 2] + b->times[b->n_times / 2]) / 2; }
 
+// ---- memory ---------------------------------------------------------------------------------------------------------
+
+// Linux tells how many pages of the process are in memory; 0 elsewhere.
+static int64_t resident_bytes(const Session *s) {
+  char text[128] = "";
+  long long pages = 0;
+  int fd;
+  int64_t length;
+  if (io_open_read(s->io, "/proc/self/statm", &fd, &length)) return 0;
+  int64_t got = s->io.ops->pread(s->io.state, fd, text, sizeof text - 1, 0);
+  io_close(s->io, fd);
+  return got > 0 && sscanf(text, "%*s %lld", &pages) == 1 ? pages * sysconf(_SC_PAGESIZE) : 0;
+}
+
+int64_t steps_resident(const Steps *b) {
+  int64_t bytes = b->resident_before ? resident_bytes(b->session) - b->resident_before : 0;
+  return bytes > 0 ? bytes : 0;
+}
+
 // ---- beginning and end ----------------------------------------------------------------------------------------------
 
 bool steps_begin(Steps *b, Pipeline *p) {
@@ -87,11 +108,13 @@ bool steps_begin(Steps *b, Pipeline *p) {
   b->compile_s = now(s) - start;
   Team *team = b->unit ? team_new(p->codegen.threads) : NULL;
   if (!team) return false;
-  b->runner = runner_new(s->arena, b->unit, team, NULL);
+  b->resident_before = resident_bytes(s);
+  b->arena = arena_beside(s->arena);
+  b->runner = runner_new(b->arena, b->unit, team, NULL);
   runner_init(b->runner, p->seed);
   fill_inputs(b);
   OptimizerSpec sgd = {.kind = OPTIMIZER_sgd, .lr = 1e-3};
-  optimizer_init(&b->optimizer, p->train ? &p->train->optimizer : &sgd, b->runner->params, s->arena);
+  optimizer_init(&b->optimizer, p->train ? &p->train->optimizer : &sgd, b->runner->params, b->arena);
   one_step(b, false);
   b->first_step_s = now(s) - s->started;
   return true;
@@ -99,5 +122,6 @@ bool steps_begin(Steps *b, Pipeline *p) {
 
 void steps_end(Steps *b) {
   if (b->runner) team_free(b->runner->team);
+  arena_free(b->arena);
   pipeline_release(b->unit);
 }
