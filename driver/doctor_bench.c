@@ -55,15 +55,24 @@ static bool is_watched(const Doctor *d, const Graph *g, const Node *node, LayerK
   return *kind != LAYER_RELU;
 }
 
+// Where the program says it: "cell_1.relu_2 (line 7)"; what the model computes itself has the line alone.
+static const char *layer_name(const Doctor *d, const Node *node) {
+  const char *dot = strchr(node->path, '.');
+  const Source *source = diag_source(d->session->sink, node->span.file);
+  uint32_t line, column;
+  if (!source) return dot ? dot + 1 : node->path;
+  diag_position(source, node->span.begin, &line, &column);
+  return dot ? arena_printf(d->arena, "%s (line %u)", dot + 1, line) : arena_printf(d->arena, "line %u", line);
+}
+
 static void watch_layers(const Doctor *d, Bench *bench, const Graph *g, Graph *to, const NodeId *map) {
   bench->layers = arena_array(d->arena, MOST_LAYERS, sizeof *bench->layers);
   for (size_t k = 0; k < g->n_nodes && bench->n_layers < MOST_LAYERS; k++) {
     const Node *node = &g->nodes[k];
     LayerKind kind;
     if (!is_watched(d, g, node, &kind)) continue;
-    const char *dot = strchr(node->path, '.'), *name = arena_printf(d->arena, "watched %zu", k);
-    bench->layers[bench->n_layers++] = (WatchedLayer){kind, dot ? dot + 1 : node->path, (int)to->n_outputs};
-    graph_output(to, OUT_RESULT, name, map[k]);
+    bench->layers[bench->n_layers++] = (WatchedLayer){kind, layer_name(d, node), (int)to->n_outputs};
+    graph_output(to, OUT_RESULT, arena_printf(d->arena, "watched %zu", k), map[k]);
   }
 }
 
