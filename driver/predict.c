@@ -86,12 +86,37 @@ static bool read_inputs(Prediction *p) {
   return true;
 }
 
+// Is there a result without rows that depends on the rows? Then it is that of one batch, and more rows have none.
+static bool is_of_one_batch(const Session *session, const Unit *unit) {
+  const Graph *g = unit->lowered->graph;
+  bool *of_rows = arena_array(session->arena, g->n_nodes, sizeof *of_rows);
+  for (size_t n = 0; n < g->n_nodes; n++) {
+    const Node *node = &g->nodes[n];
+    of_rows[n] = node->op == OP_input && node->shape.rank && node->shape.dim[0].symbol == 1;
+    for (int k = 0; k < node->n_in; k++) of_rows[n] |= of_rows[node->in[k]];
+  }
+  for (size_t k = 0; k < g->n_outputs; k++) {
+    const Shape *shape = &graph_node(g, g->outputs[k].value)->shape;
+    if (of_rows[g->outputs[k].value] && (!shape->rank || shape->dim[0].symbol != 1)) return true;
+  }
+  return false;
+}
+
+static bool fits_batches(const Prediction *p, const Pipeline *pipeline, const Unit *unit) {
+  if (p->rows <= pipeline->batch || !is_of_one_batch(p->session, unit)) return true;
+  Diag *diag = diag_error(p->session->sink, DIAG_E0450, SPAN_NONE,
+                          "the model's result is of a whole batch, but the %lld rows make several of %lld",
+                          (long long)p->rows, (long long)pipeline->batch);
+  diag_line(p->session->sink, diag, DIAG_HELP, "--batch %lld takes them at once", (long long)p->rows);
+  return false;
+}
+
 static int predict(Session *session, Pipeline *pipeline, Unit *unit, Team *team) {
   Prediction p = {.session = session, .runner = runner_new(session->arena, unit, team, NULL)};
   const DlcStep *step = p.runner->step;
   p.inputs = arena_array(session->arena, (size_t)step->n_inputs, sizeof *p.inputs);
   if (!load_weights(session, p.runner)) return STATUS_DATA;
-  if (!read_inputs(&p)) return STATUS_DATA;
+  if (!read_inputs(&p) || !fits_batches(&p, pipeline, unit)) return STATUS_DATA;
   p.results = arena_array(session->arena, (size_t)step->n_outputs, sizeof *p.results);
   for (int k = 0; k < step->n_outputs; k++) {
     int64_t count = runner_held_elements(p.runner, &step->outputs[k], p.rows);

@@ -13,6 +13,8 @@ bool frame_take(Elab *e, const char *name, Span span) {
     uint32_t line, column;
     diag_position(diag_source(e->sink, span.file), (uint32_t)before, &line, &column);
     diag_line(e->sink, diag, DIAG_NOTE, "by line %u: the names of parameters and layers in one body differ", line);
+    if ((uint32_t)before == span.begin)
+      diag_line(e->sink, diag, DIAG_HELP, "in a loop leave 'as' out: calls are numbered by themselves");
     return false;
   }
   hash_add(e->arena, &e->frame->taken, hash, (int)span.begin);

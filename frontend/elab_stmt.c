@@ -185,6 +185,16 @@ static void run_declaration(Elab *e, Scope *scope, const Stmt *stmt) {
   scope_define(scope, name->text, name->span, node == NODE_NONE ? value_poison() : elab_tensor(e, node, NULL));
 }
 
+// Was the statement reported as a body's end without a value?
+static bool is_reported(const Elab *e, const Stmt *stmt) {
+  for (size_t k = 0; k < e->sink->n_items; k++) {
+    const Diag *diag = e->sink->items[k];
+    if (diag->code == DIAG_E0110 && diag->span.begin == stmt->span.begin && diag->span.file == stmt->span.file)
+      return true;
+  }
+  return false;
+}
+
 static void run_update(Elab *e, Scope *scope, const Stmt *stmt) {
   const Name *name = stmt->names;
   const Binding *bound = scope_find(scope, name->text);
@@ -192,6 +202,7 @@ static void run_update(Elab *e, Scope *scope, const Stmt *stmt) {
   if (bound && value_is_poison(bound->value)) return;
   int place = tensor_find(&e->states, tensor_path(e, name));
   if (place < 0 || !bound) {
+    if (is_reported(e, stmt)) return;
     Diag *diag = elab_error(e, DIAG_E0302, stmt->span, "'%s' is not a state declared here", name->text);
     diag_line(e->sink, diag, DIAG_HELP, "'<-' updates what `state %s: f32[...] = zeros` declares; '=' assigns a value",
               name->text);

@@ -74,10 +74,24 @@ static bool run_model(Lowering *l, const Value **results, int *n) {
   return !value_is_poison(*result) && l->p->sink->n_errors == l->errors;
 }
 
+// Rows are run batch by batch, and what comes out is put together along the first dimension.
+static bool has_rows_first(Lowering *l, NodeId node) {
+  const Shape *shape = &graph_node(l->e->builder.graph, node)->shape;
+  for (int d = 1; d < shape->rank; d++) {
+    if (shape->dim[d].symbol != 1) continue;  // memory's rows may stand anywhere
+    Diag *diag = diag_error(l->p->sink, DIAG_E0206, l->model->name->span,
+                            "a result of '%s' has the shape %s: the batch must be its first dimension",
+                            l->model->name->text, elab_shape_text(l->e, shape));
+    diag_line(l->p->sink, diag, DIAG_HELP, "transpose puts it there");
+    return false;
+  }
+  return true;
+}
+
 static bool add_results(Lowering *l, const Value *results, int n) {
   for (int k = 0; k < n; k++) {
     NodeId node = elab_node(l->e, results[k], false, l->model->name->span);
-    if (node == NODE_NONE) return false;
+    if (node == NODE_NONE || !has_rows_first(l, node)) return false;
     graph_output(l->e->builder.graph, OUT_RESULT, result_name(l, k, n), node);
   }
   return true;
