@@ -148,6 +148,14 @@ static OpRow tensor_op(AstOp op) {
   return rows[op];
 }
 
+// One number for each row of the other: what NumPy aligns at the wrong end.
+static void advise_column(Elab *e, Diag *diag, const Shape *one, const Shape *rows) {
+  if (one->rank != 1 || rows->rank < 2 || !dim_equal(one->dim[0], rows->dim[0])) return;
+  Text sizes = text_new(e->arena);
+  for (int d = 1; d < rows->rank; d++) text_add(&sizes, ", 1");
+  diag_line(e->sink, diag, DIAG_HELP, "for one number a row: reshape(.., [-1%s])", sizes.bytes);
+}
+
 static void report_broadcast(Elab *e, AstOp op, Value a, Value b, Span span) {
   const Shape *x = elab_shape(e, a), *y = elab_shape(e, b);
   Diag *diag = elab_error(e, DIAG_E0201, span, "'%s' does not fit the shapes %s and %s", ast_op_name(op),
@@ -165,6 +173,8 @@ static void report_broadcast(Elab *e, AstOp op, Value a, Value b, Span span) {
   }
   elab_history_line(e, diag, a);
   elab_history_line(e, diag, b);
+  advise_column(e, diag, x, y);
+  advise_column(e, diag, y, x);
 }
 
 // Which operand's history the result carries: the first of the larger rank.
