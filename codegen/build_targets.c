@@ -31,6 +31,7 @@ static const Row rows[] = {
 enum { ROWS = sizeof rows / sizeof *rows };
 
 static void start_all(void) {
+  target_start();
   LLVMInitializeAllTargetInfos();
   LLVMInitializeAllTargets();
   LLVMInitializeAllTargetMCs();
