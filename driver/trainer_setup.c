@@ -97,8 +97,8 @@ static bool start_anew(Trainer *t) {
   t->unsaved = true;
   runner_init(r, t->p->seed);
   const char *weights = t->session->options.weights;
-  return !weights || weights_load(t->session->arena, t->session->sink, t->session->io, weights, r->params, r->param,
-                                  r->states, r->state);
+  return !weights || weights_start(t->session->arena, t->session->sink, t->session->io, weights, r->params, r->param,
+                                   r->states, r->state);
 }
 
 // The position of a checkpoint means the same only with the run's own seed and batch.

@@ -30,13 +30,20 @@ typedef struct Fit {
   Arena *arena;
   DiagSink *sink;
   const char *path;
-  Diag *diag;  // the one report, once something differs
-  int differences;
+  const char *difference[MOST_DIFFERENCES];
+  int differences, loaded;
 } Fit;
 
 static void differ(Fit *fit, const char *text) {
-  if (!fit->diag) fit->diag = diag_error(fit->sink, DIAG_E0412, SPAN_NONE, "'%s' does not fit the model", fit->path);
-  if (fit->differences++ < MOST_DIFFERENCES) diag_line(fit->sink, fit->diag, DIAG_NOTE, "%s", text);
+  if (fit->differences < MOST_DIFFERENCES) fit->difference[fit->differences] = text;
+  fit->differences++;
+}
+
+static void report(const Fit *fit, Diag *diag) {
+  for (int k = 0; k < fit->differences && k < MOST_DIFFERENCES; k++)
+    diag_line(fit->sink, diag, DIAG_NOTE, "%s", fit->difference[k]);
+  if (fit->differences > MOST_DIFFERENCES)
+    diag_line(fit->sink, diag, DIAG_NOTE, "and %d more differences", fit->differences - MOST_DIFFERENCES);
 }
 
 static const char *shape_text(Arena *arena, int rank, const int64_t *dim) {
@@ -68,27 +75,49 @@ static void load_table(Fit *fit, const SafeFile *file, const TensorTable *table,
       continue;
     }
     used[t - file->items] = true;
-    if (same_shape(info, t))
+    if (same_shape(info, t)) {
       memcpy(block + info->offset, t->data, (size_t)info->count * sizeof *block);
-    else
+      fit->loaded++;
+    } else {
       differ(fit, arena_printf(fit->arena, "'%s' is %s in the model, %s%s in the file", info->path,
                                shape_text(fit->arena, info->rank, info->dim), shape_text(fit->arena, t->rank, t->dim),
                                t->type == DATA_F32 ? "" : " of integers"));
+    }
   }
+}
+
+static bool load(Fit *fit, Io io, const TensorTable *params, float *param_block, const TensorTable *states,
+                 float *state_block) {
+  SafeFile file;
+  Arena *arena = fit->arena;
+  if (!safetensors_read(arena, fit->sink, io, fit->path, &file)) return false;
+  bool *used = arena_array(arena, (size_t)file.n_items, sizeof *used);
+  qsort(file.items, (size_t)file.n_items, sizeof *file.items, by_name);
+  load_table(fit, &file, params, param_block, used);
+  load_table(fit, &file, states, state_block, used);
+  for (int k = 0; k < file.n_items; k++)
+    if (!used[k]) differ(fit, arena_printf(arena, "the model has no '%s'", file.items[k].name));
+  return true;
 }
 
 bool weights_load(Arena *arena, DiagSink *sink, Io io, const char *path, const TensorTable *params, float *param_block,
                   const TensorTable *states, float *state_block) {
-  SafeFile file;
-  if (!safetensors_read(arena, sink, io, path, &file)) return false;
   Fit fit = {.arena = arena, .sink = sink, .path = path};
-  bool *used = arena_array(arena, (size_t)file.n_items, sizeof *used);
-  qsort(file.items, (size_t)file.n_items, sizeof *file.items, by_name);
-  load_table(&fit, &file, params, param_block, used);
-  load_table(&fit, &file, states, state_block, used);
-  for (int k = 0; k < file.n_items; k++)
-    if (!used[k]) differ(&fit, arena_printf(arena, "the model has no '%s'", file.items[k].name));
-  if (fit.differences > MOST_DIFFERENCES)
-    diag_line(sink, fit.diag, DIAG_NOTE, "and %d more differences", fit.differences - MOST_DIFFERENCES);
-  return !fit.diag;
+  if (!load(&fit, io, params, param_block, states, state_block)) return false;
+  if (fit.differences) report(&fit, diag_error(sink, DIAG_E0412, SPAN_NONE, "'%s' does not fit the model", path));
+  return !fit.differences;
+}
+
+bool weights_start(Arena *arena, DiagSink *sink, Io io, const char *path, const TensorTable *params, float *param_block,
+                   const TensorTable *states, float *state_block) {
+  Fit fit = {.arena = arena, .sink = sink, .path = path};
+  if (!load(&fit, io, params, param_block, states, state_block)) return false;
+  int all = params->n_items + states->n_items;
+  if (!fit.differences) return true;
+  if (fit.loaded)
+    report(&fit, diag_warning(sink, DIAG_E0412, SPAN_NONE,
+                              "'%s' gives %d of the model's %d tensors; the others start anew", path, fit.loaded, all));
+  else
+    report(&fit, diag_error(sink, DIAG_E0412, SPAN_NONE, "'%s' does not fit the model", path));
+  return fit.loaded > 0;
 }

@@ -15,4 +15,4 @@ def tensors(path):
 
 a, b = (tensors(path) for path in sys.argv[1:3])
 for name in a:
-    print(name, 'same' if a[name] == b[name] else 'other')
+    print(name, 'missing' if name not in b else 'same' if a[name] == b[name] else 'other')
