@@ -37,8 +37,8 @@ bool safetensors_read(Arena *arena, DiagSink *sink, Io io, const char *path, Saf
 // E0412 lists the differences.
 bool weights_load(Arena *arena, DiagSink *sink, Io io, const char *path, const TensorTable *params, float *param_block,
                   const TensorTable *states, float *state_block);
-// The same to start training from: tensors of the file that the model has fill the blocks, what the file lacks keeps its
-// values. The differences are a warning; a file of which nothing fits is an error.
+// The same to start training from: tensors of the file that the model has fill the blocks, what the file lacks keeps
+// its values. The differences are a warning; a file of which nothing fits is an error.
 bool weights_start(Arena *arena, DiagSink *sink, Io io, const char *path, const TensorTable *params, float *param_block,
                    const TensorTable *states, float *state_block);
 int weights_save(Io io, Arena *arena, const char *path, const TensorTable *params, const float *param_block,
