@@ -5,11 +5,10 @@
 set -e
 cd "$(dirname "$0")/../.."
 runs=${1:-2000000}
+mkdir -p build-fuzz/corpus build-fuzz/seeds build-fuzz/crash
 cmake -S . -B build-fuzz -DCMAKE_C_COMPILER=clang-19 -DCMAKE_BUILD_TYPE=Release -DDLC_WERROR=OFF -DDLC_FUZZ=ON \
-      -DDLC_SANITIZE=address,undefined >build-fuzz.log
-cmake --build build-fuzz -j2 --target fuzz_onnx >>build-fuzz.log
-mv build-fuzz.log build-fuzz/build.log
-mkdir -p build-fuzz/corpus build-fuzz/seeds
+      -DDLC_SANITIZE=address,undefined >build-fuzz/build.log
+cmake --build build-fuzz -j2 --target fuzz_onnx >>build-fuzz/build.log
 cp tests/fuzz/onnx/*.onnx build-fuzz/seeds/
 for model in /usr/share/libonnx-testdata/data/node/*/model.onnx; do
   [ -e "$model" ] && [ "$(stat -c %s "$model")" -lt 2000 ] && cp "$model" "build-fuzz/seeds/$(basename "$(dirname "$model")").onnx"
