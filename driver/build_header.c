@@ -9,95 +9,19 @@
 
 // ---- names ----------------------------------------------------------------------------------------------------------
 
+// The words of C99 and C++17, each between spaces.
+static const char keywords[] =
+    " alignas alignof and and_eq asm auto bitand bitor bool break case catch char char16_t char32_t class compl "
+    "const const_cast constexpr continue decltype default delete do double dynamic_cast else enum explicit export "
+    "extern false float for friend goto if inline int long main mutable namespace new noexcept not not_eq nullptr "
+    "operator or or_eq private protected public register reinterpret_cast restrict return short signed sizeof "
+    "static static_assert static_cast struct switch template this thread_local throw true try typedef typeid "
+    "typename union unsigned using virtual void volatile wchar_t while xor xor_eq ";
+
 bool build_is_keyword(const char *word) {
-  static const char *const words[] = {"alignas",
-                                      "alignof",
-                                      "and",
-                                      "and_eq",
-                                      "asm",
-                                      "auto",
-                                      "bitand",
-                                      "bitor",
-                                      "bool",
-                                      "break",
-                                      "case",
-                                      "catch",
-                                      "char",
-                                      "char16_t",
-                                      "char32_t",
-                                      "class",
-                                      "compl",
-                                      "const",
-                                      "const_cast",
-                                      "constexpr",
-                                      "continue",
-                                      "decltype",
-                                      "default",
-                                      "delete",
-                                      "do",
-                                      "double",
-                                      "dynamic_cast",
-                                      "else",
-                                      "enum",
-                                      "explicit",
-                                      "export",
-                                      "extern",
-                                      "false",
-                                      "float",
-                                      "for",
-                                      "friend",
-                                      "goto",
-                                      "if",
-                                      "inline",
-                                      "int",
-                                      "long",
-                                      "main",
-                                      "mutable",
-                                      "namespace",
-                                      "new",
-                                      "noexcept",
-                                      "not",
-                                      "not_eq",
-                                      "nullptr",
-                                      "operator",
-                                      "or",
-                                      "or_eq",
-                                      "private",
-                                      "protected",
-                                      "public",
-                                      "register",
-                                      "reinterpret_cast",
-                                      "restrict",
-                                      "return",
-                                      "short",
-                                      "signed",
-                                      "sizeof",
-                                      "static",
-                                      "static_assert",
-                                      "static_cast",
-                                      "struct",
-                                      "switch",
-                                      "template",
-                                      "this",
-                                      "thread_local",
-                                      "throw",
-                                      "true",
-                                      "try",
-                                      "typedef",
-                                      "typeid",
-                                      "typename",
-                                      "union",
-                                      "unsigned",
-                                      "using",
-                                      "virtual",
-                                      "void",
-                                      "volatile",
-                                      "wchar_t",
-                                      "while",
-                                      "xor",
-                                      "xor_eq"};
-  for (size_t k = 0; k < sizeof words / sizeof *words; k++)
-    if (!strcmp(word, words[k])) return true;
+  size_t length = strlen(word);
+  for (const char *at = keywords; *word && (at = strstr(at, word)); at++)
+    if (at[-1] == ' ' && at[length] == ' ') return true;
   return false;
 }
 

@@ -64,3 +64,12 @@ data = os.environ.get("DLC_DATA", "")
 if os.path.isdir(data):
     config.available_features.add("real-data")
     config.substitutions.append(("%data", os.path.abspath(data)))
+
+# A library built with a sanitizer does not load into programs without one (UNSUPPORTED: sanitized).
+try:
+    with open(os.path.join(dlc_dir, "libdlc.so"), "rb") as file:
+        library = file.read()
+    if b"__asan_init" in library or b"__tsan_init" in library:
+        config.available_features.add("sanitized")
+except OSError:
+    pass

@@ -4,6 +4,7 @@
 set -eu
 build=$1 source=$2
 command -v pkg-config >/dev/null && command -v c++ >/dev/null || { echo "skipped: pkg-config or c++ is missing"; exit 77; }
+grep -qE "__[at]san_init" "$build/libdlc.so" && { echo "skipped: built with a sanitizer"; exit 77; }
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
 cmake --install "$build" --prefix "$place" >/dev/null
