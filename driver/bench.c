@@ -26,9 +26,11 @@ static void print_json(const Steps *b, const Profile *profile) {
   cJSON_AddNumberToObject(line, "compile_s", round_to(b->compile_s, 1e-4));
   cJSON_AddNumberToObject(line, "first_step_s", round_to(b->first_step_s, 1e-4));
   cJSON_AddNumberToObject(line, "rss_mib", (double)(usage.ru_maxrss / 1024));
-  cJSON_AddNumberToObject(line, "step_bytes", (double)report_step_bytes(b->p, b->unit));
-  cJSON_AddNumberToObject(line, "resident_bytes", (double)steps_resident(b));
-  if (profile) profile_json(profile, line);
+  if (profile) {
+    cJSON_AddNumberToObject(line, "step_bytes", (double)report_step_bytes(b->p, b->unit));
+    cJSON_AddNumberToObject(line, "resident_bytes", (double)steps_resident(b));
+    profile_json(profile, line);
+  }
   char *text = cJSON_PrintUnformatted(line);
   cJSON_Delete(line);
   text_printf(&b->session->out, "%s\n", text ? text : "{}");

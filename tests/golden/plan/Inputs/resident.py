@@ -1,4 +1,4 @@
-"""resident.py [--process MIB] < LINE: is a line of `dlc bench --json` true about memory? Within 5 %, or three megabytes."""
+"""resident.py [--process MIB] < LINE: is a line of `dlc bench --profile --json` true about memory? Within 5 %, or three megabytes."""
 import json
 import sys
 
