@@ -46,17 +46,12 @@ static const Kind *kind_for(Follow *f, int lanes, int live) {
   return kind;
 }
 
-void follow_store_sums(void *follow, LLVMBuilderRef builder, const LLVMValueRef *index, LLVMValueRef value, int lanes,
-                       int live, LLVMValueRef *acc) {
+void follow_store(void *follow, LLVMBuilderRef builder, const LLVMValueRef *index, LLVMValueRef value, int lanes,
+                  int live, LLVMValueRef *acc) {
   Follow *f = follow;
   const Kind *kind = kind_for(f, lanes, live);
   LLVMValueRef *vars = arena_array(f->arena, kind->nest->pool.n_vars, sizeof *vars);
   for (int k = 0; k < f->sweep->n_out; k++) vars[kind->vars[k]] = index[k];
   EmitGiven given = {.function = f->function, .base = f->base, .vars = vars, .value = value, .acc = acc};
   emit_given(f->arena, builder, f->module, kind->nest, &given);
-}
-
-void follow_store(void *follow, LLVMBuilderRef builder, const LLVMValueRef *index, LLVMValueRef value, int lanes,
-                  int live) {
-  follow_store_sums(follow, builder, index, value, lanes, live, NULL);
 }

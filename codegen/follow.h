@@ -11,9 +11,6 @@ Follow *follow_new(Arena *arena, const Sweep *sweep, LLVMModuleRef module);
 void follow_begin(void *follow, LLVMBuilderRef builder, LLVMValueRef function);
 // Emits what follows one vector of sums; a TileStore (tile.h).
 void follow_store(void *follow, LLVMBuilderRef builder, const LLVMValueRef *index, LLVMValueRef value, int lanes,
-                  int live);
-// The same, with the accumulators acc[n_sums] of the sums that the kernel carries: they are taken up and updated.
-void follow_store_sums(void *follow, LLVMBuilderRef builder, const LLVMValueRef *index, LLVMValueRef value, int lanes,
-                       int live, LLVMValueRef *acc);
+                  int live, LLVMValueRef *acc);
 // The address of argument `slot`.
 LLVMValueRef follow_base(const Follow *follow, int slot);

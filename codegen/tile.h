@@ -5,13 +5,10 @@
 #include "contract.h"
 
 // What to do with a vector of finished sums. `index` holds an i64 for each output index of the root (the lane index:
-// that of the vector's first lane), `value` is <lanes x float>; only the first `live` lanes are inside.
+// that of the vector's first lane), `value` is <lanes x float>; only the first `live` lanes are inside. acc[n_sums]: a
+// vector of each sum that the kernel carries, taken up and updated; NULL where it carries none.
 typedef void (*TileStore)(void *state, LLVMBuilderRef builder, const LLVMValueRef *index, LLVMValueRef value, int lanes,
-                          int live);
-
-typedef void (*TileStoreSums)(void *state, LLVMBuilderRef builder, const LLVMValueRef *index, LLVMValueRef value,
-                              int lanes, int live, LLVMValueRef *acc);
-enum { TILE_SUMS_MOST = 5 };
+                          int live, LLVMValueRef *acc);
 
 typedef struct TileJob {
   const Graph *graph;
@@ -24,10 +21,7 @@ typedef struct TileJob {
   int slot_scratch;    // chunked: where the chunks' sums go, [chunk][result]
   // not chunked: what follows the sum; NULL: the sums go to slot_c, by the axes' strides there
   TileStore store;
-  // Contract.tally: the slots of the sums' scratches [chunk][lanes of the result], and instead of `store` a function
-  // that also updates acc[n_sums], a vector of each sum
-  int n_sums, slot_sum[TILE_SUMS_MOST];
-  TileStoreSums store_sums;
+  int n_sums, slot_sum[KERNEL_SUMS_MOST];  // Contract.tally: the sums' scratches, [chunk][lanes of the result]
   int slot_c;
   bool goes_on;  // with store NULL: the sums start from what slot_c holds, not from 0
   // Called once per function, before any store: lets the store's owner load its pointers.

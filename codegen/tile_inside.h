@@ -26,7 +26,7 @@ typedef struct TileEmit {
   const TileJob *job;
   const Phase *phase;
   Irb irb;
-  LLVMValueRef function, rt, base_a, base_b, base_c, base_sum[TILE_SUMS_MOST], scratch, local;
+  LLVMValueRef function, rt, base_a, base_b, base_c, base_sum[KERNEL_SUMS_MOST], scratch, local;
   LLVMTypeRef vector;
   Level levels[TILE_MOST_LEVELS];           // outermost first, TILES last
   LLVMValueRef position[TILE_MOST_LEVELS];  // of the levels of the work item

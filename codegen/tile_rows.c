@@ -31,7 +31,7 @@ static void store_row(const TileEmit *e, LLVMValueRef row, const LLVMValueRef *a
   LLVMValueRef index[IR_MAX_INDICES];
   for (int j = 0; j < e->vectors; j++) {
     row_indices(e, row, j, index);
-    e->job->store(e->job->state, e->irb.b, index, acc[j], e->job->tile.lanes, tile_live(e, j));
+    e->job->store(e->job->state, e->irb.b, index, acc[j], e->job->tile.lanes, tile_live(e, j), NULL);
   }
 }
 
@@ -58,14 +58,14 @@ static LLVMValueRef sum_address(const TileEmit *e, int sum, int vector) {
 static void store_and_sum(const TileEmit *e, int rows, LLVMValueRef row, int vector, const LLVMValueRef *acc) {
   const TileJob *job = e->job;
   int live = tile_live(e, vector);
-  LLVMValueRef sum[TILE_SUMS_MOST], index[IR_MAX_INDICES], first = is_first_tile(e, row);
+  LLVMValueRef sum[KERNEL_SUMS_MOST], index[IR_MAX_INDICES], first = is_first_tile(e, row);
   for (int k = 0; k < job->n_sums; k++) {
     LLVMValueRef held = tile_load(e, sum_address(e, k, vector), live);
     sum[k] = LLVMBuildSelect(e->irb.b, first, LLVMConstNull(e->vector), held, "");
   }
   for (int i = 0; i < rows; i++) {
     row_indices(e, tile_plus(e, row, tile_number(e, i)), vector, index);
-    job->store_sums(job->state, e->irb.b, index, acc[i * e->vectors + vector], job->tile.lanes, live, sum);
+    job->store(job->state, e->irb.b, index, acc[i * e->vectors + vector], job->tile.lanes, live, sum);
   }
   for (int k = 0; k < job->n_sums; k++) tile_store(e, sum[k], sum_address(e, k, vector), live);
 }

@@ -11,18 +11,22 @@ int tiled_list(Arena *arena, const Sweep *sweep, const Target *target, Tiled **t
   Contract contract;
   if (kernel->kind != KERNEL_CONTRACT || !reduces) return 0;
   if (!contract_analyse(arena, sweep->plan->graph, kernel->root, sweep->chunk, &contract)) return 0;
-  SweepSum sums[SWEEP_SUMS_MOST];
-  if (sweep->kind == SWEEP_REDUCE && sweep_sums(sweep->plan, kernel, sums) > 0) {
+  Tiled all = {.sweep = sweep};
+  if (sweep->kind == SWEEP_REDUCE) all.n_sums = sweep_sums(sweep->plan, kernel, all.sums);
+  if (all.n_sums > 0) {
     dlc_assert(contract.n_phases == 1 && product_in_order(sweep->plan->graph, contract.root));
-    contract.tally = sums[0].node->index->order.chunk;
+    contract.tally = all.sums[0].node->index->order.chunk;
   }
+  all.contract = contract;
   *tiled = arena_array(arena, (size_t)contract.n_phases, sizeof **tiled);
   for (int k = 0; k < contract.n_phases; k++) {
-    const Phase *phase = &contract.phases[k];
-    Tile tile = contract_tile(phase, target, sweep->plan->symbol_values);
-    Shares shares = contract_shares(&contract, phase, tile, sweep->plan->symbol_values);
-    Blocking blocking = contract_blocking(&contract, phase, tile, sweep->plan->symbol_values, &shares);
-    (*tiled)[k] = (Tiled){sweep, contract, phase, tile, shares, blocking, blocking.local_bytes};
+    Tiled *t = &(*tiled)[k];
+    *t = all;
+    t->phase = &contract.phases[k];
+    t->tile = contract_tile(t->phase, target, sweep->plan->symbol_values);
+    t->shares = contract_shares(&contract, t->phase, t->tile, sweep->plan->symbol_values);
+    t->blocking = contract_blocking(&contract, t->phase, t->tile, sweep->plan->symbol_values, &t->shares);
+    t->local_bytes = t->blocking.local_bytes;
   }
   return contract.n_phases;
 }
@@ -41,12 +45,10 @@ void tiled_emit(Arena *arena, LLVMModuleRef module, const char *symbol, const Ti
                  .slot_a = lower_input_slot(kernel, root->in[tiled->contract.a]),
                  .slot_b = lower_input_slot(kernel, root->in[tiled->contract.b]),
                  .store = follow_store,
-                 .store_sums = follow_store_sums,
+                 .n_sums = tiled->n_sums,
                  .begin = follow_begin,
                  .state = follow_new(arena, tiled->sweep, module)};
-  SweepSum sums[SWEEP_SUMS_MOST];
-  if (tiled->contract.tally > 0) job.n_sums = sweep_sums(tiled->sweep->plan, kernel, sums);
-  for (int k = 0; k < job.n_sums; k++) job.slot_sum[k] = sums[k].slot;
+  for (int k = 0; k < tiled->n_sums; k++) job.slot_sum[k] = tiled->sums[k].slot;
   if (tiled->contract.chunk > 0) job.slot_scratch = lower_scratch_slot(kernel);
   tile_emit(module, symbol, &job);
 }
@@ -80,10 +82,8 @@ void tiled_key(Arena *arena, const Tiled *t, Text *out) {
   text_add(out, "lane ");
   print_axis_key(&p->lane, out);
   for (int k = 0; k < p->n_red; k++) print_axis_key(&p->red[k], out);
-  SweepSum sums[SWEEP_SUMS_MOST];
-  int n_sums = t->contract.tally > 0 ? sweep_sums(t->sweep->plan, kernel, sums) : 0;
-  if (n_sums > 0) text_printf(out, "parts of %lld ", (long long)t->shares.part);
-  for (int k = 0; k < n_sums; k++) text_printf(out, "sum %d ", sums[k].slot);
+  if (t->n_sums > 0) text_printf(out, "parts of %lld ", (long long)t->shares.part);
+  for (int k = 0; k < t->n_sums; k++) text_printf(out, "sum %d ", t->sums[k].slot);
   if (kernel->scratch_bytes > 0) text_printf(out, "scratch %d ", lower_scratch_slot(kernel));
   int vars[IR_MAX_INDICES];
   if (t->contract.chunk == 0)

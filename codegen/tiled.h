@@ -12,6 +12,8 @@ typedef struct Tiled {
   Tile tile;
   Shares shares;
   Blocking blocking;
+  SweepSum sums[SWEEP_SUMS_MOST];  // that the kernel carries
+  int n_sums;
   int64_t local_bytes;  // working memory of a thread (DlcRt.local), a multiple of 64
 } Tiled;
 

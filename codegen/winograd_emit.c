@@ -260,7 +260,7 @@ static void store_sum(Emit *e, LLVMValueRef at, int live, void *state) {
   const Pixel *pixel = state;
   LLVMValueRef index[4] = {pixel->index[0], pixel->index[1], pixel->index[2], plus(e, pixel->index[3], at)};
   LLVMValueRef value = load(e, element(e, pixel->from, at), e->lanes);
-  follow_store(e->follow, e->irb.b, index, value, e->lanes, live);
+  follow_store(e->follow, e->irb.b, index, value, e->lanes, live, NULL);
 }
 
 // The results of the block's tile number t, as [tile][tile][outputs] from `to` on.
@@ -366,7 +366,7 @@ static void strip_pixel(Emit *e, const Strip *strip, LLVMValueRef i, LLVMValueRe
   LLVMValueRef place = plus(e, times(e, plus(e, times(e, tile, e->w->tile), i), e->w->tile), column);
   LLVMValueRef from = element(e, e->s, plus(e, times(e, place, e->code->m_stride), at));
   LLVMValueRef index[4] = {strip->image, plus(e, strip->row, i), j, plus(e, strip->first_output, at)};
-  follow_store_sums(e->follow, e->irb.b, index, load(e, from, e->lanes), e->lanes, live, acc);
+  follow_store(e->follow, e->irb.b, index, load(e, from, e->lanes), e->lanes, live, acc);
 }
 
 static void finish_strip(Emit *e, LLVMValueRef at, int live, void *state) {
@@ -491,7 +491,7 @@ static void store_filter(Emit *e, const Filter *f, LLVMValueRef at, int live, co
   for (int k = 0; k < taps; k++) {
     LLVMValueRef index[4] = {number(e, k / w->filter), number(e, k % w->filter), f->channel, output};
     if (!f->chunk) {
-      follow_store(e->follow, e->irb.b, index, value[k], e->lanes, live);
+      follow_store(e->follow, e->irb.b, index, value[k], e->lanes, live, NULL);
       continue;
     }
     LLVMValueRef line = plus(e, times(e, f->chunk, taps), number(e, k));
