@@ -2,7 +2,6 @@
 #include <cjson/cJSON.h>
 #include <math.h>
 
-#include "checkpoint.h"
 #include "commands.h"
 #include "evaluate.h"
 
@@ -28,9 +27,7 @@ static void print_scores(Session *session, const Scores *scores, const char *spl
 
 static int evaluate(Session *session, Pipeline *p, Unit *unit, Team *team, const DataSpec *data) {
   Runner *runner = runner_new(session->arena, unit, team, NULL);
-  if (!weights_load(session->arena, session->sink, session->io, session->options.weights, runner->params, runner->param,
-                    runner->states, runner->state))
-    return STATUS_DATA;
+  if (!runner_load_weights(session, runner)) return STATUS_DATA;
   const char *name = session->options.split ? session->options.split : "test";
   BoundSplit *split = data_bind(p, data_store_new(session->arena, session->io), data, name, runner->step);
   if (!split) return STATUS_DATA;

@@ -1,7 +1,7 @@
 // dlc export: a program and its weights as an ONNX model.
 #include <string.h>
 
-#include "checkpoint.h"
+#include "runner.h"
 #include "commands.h"
 #include "onnx_export.h"
 #include "pipeline.h"
@@ -24,13 +24,7 @@ static bool load(Session *session, Blocks *b) {
   Arena *arena = session->arena;
   b->param = arena_array(arena, (size_t)b->params->block_floats, sizeof *b->param);
   b->state = arena_array(arena, (size_t)b->states->block_floats, sizeof *b->state);
-  if (session->options.weights)
-    return weights_load(arena, session->sink, session->io, session->options.weights, b->params, b->param, b->states,
-                        b->state);
-  if (b->params->n_items + b->states->n_items == 0) return true;
-  Diag *diag = diag_error(session->sink, DIAG_E0605, SPAN_NONE, "the model has parameters: --weights is missing");
-  diag_line(session->sink, diag, DIAG_HELP, "dlc train writes them, dlc init gives initial ones");
-  return false;
+  return weights_of_option(session, b->params, b->param, b->states, b->state);
 }
 
 int command_export(Session *session) {

@@ -106,7 +106,11 @@ static int write_rows(Session *s, const char *path, int type, const int64_t *dim
   return STATUS_DONE;
 }
 
-int tensor_write(Session *s, const char *path, int type, int rank, const int64_t *dim, const void *data) {
+int tensor_write(Session *s, const char *path, const Runner *runner, const DlcTensor *tensor, int64_t rows,
+                 const void *data) {
+  int type = tensor->type, rank = tensor->rank;
+  int64_t dim[8];
+  for (int d = 0; d < rank; d++) dim[d] = runner_held_dim(runner, tensor, d, rows);
   if (!ends_in(path, ".png")) {
     int error = npy_write(s->io, s->arena, path, type, rank, dim, data);
     return error ? unwritable(s, path, error) : STATUS_DONE;

@@ -1,9 +1,6 @@
 // dlc predict: the inference version of a model on any number of rows, .npy files or images in and out; over a split:
 // predict_split.c.
-#include <string.h>
-
 #include "bindings.h"
-#include "checkpoint.h"
 #include "commands.h"
 #include "memory.h"
 #include "pictures.h"
@@ -20,35 +17,14 @@ typedef struct Prediction {
   char **results;  // [n_outputs], whole
 } Prediction;
 
-static bool load_weights(Session *session, Runner *r) {
-  const char *path = session->options.weights;
-  if (path)
-    return weights_load(session->arena, session->sink, session->io, path, r->params, r->param, r->states, r->state);
-  if (r->params->n_items == 0 && r->states->n_items == 0) return true;
-  Diag *diag = diag_error(session->sink, DIAG_E0605, SPAN_NONE, "the model has parameters: --weights is missing");
-  diag_line(session->sink, diag, DIAG_HELP, "dlc train writes them, dlc init gives initial ones");
-  return false;
-}
-
 static void run_rows(Prediction *p, int64_t first, int64_t rows) {
   Runner *r = p->runner;
   for (int k = 0; k < r->step->n_inputs; k++)
     if (!memory_is_input(r->step->inputs[k].name))
       bindings_copy(&r->step->inputs[k], &p->inputs[k], first, rows, r->inputs[k]);
   runner_step(r, rows, 0, 0, NULL);
-  for (int k = 0; k < r->step->n_outputs; k++) {
-    const DlcTensor *output = &r->step->outputs[k];
-    int64_t size = dtype_size((DType)output->type);
-    int64_t at = runner_held_is_batched(r, output) ? first * runner_held_elements(r, output, 1) : 0;
-    memcpy(p->results[k] + at * size, runner_output(r, k), (size_t)(runner_held_elements(r, output, rows) * size));
-  }
-}
-
-static int write_output(Prediction *p, int output, const char *path) {
-  const DlcTensor *tensor = &p->runner->step->outputs[output];
-  int64_t dim[8];
-  for (int d = 0; d < tensor->rank; d++) dim[d] = runner_held_dim(p->runner, tensor, d, p->rows);
-  return tensor_write(p->session, path, tensor->type, tensor->rank, dim, p->results[output]);
+  for (int k = 0; k < r->step->n_outputs; k++)
+    runner_keep_rows(r, &r->step->outputs[k], runner_output(r, k), first, rows, p->results[k]);
 }
 
 // --output y.npy of a model with one output, or a=a.npy,b=b.npy.
@@ -65,7 +41,7 @@ static int write_outputs(Prediction *p) {
         diag_line(p->session->sink, diag, DIAG_NOTE, "there is '%s'", step->outputs[n].name);
       return STATUS_DATA;
     }
-    int status = write_output(p, output, file->path);
+    int status = tensor_write(p->session, file->path, p->runner, &step->outputs[output], p->rows, p->results[output]);
     if (status != STATUS_DONE) return status;
   }
   return STATUS_DONE;
@@ -115,7 +91,7 @@ static int predict(Session *session, Pipeline *pipeline, Unit *unit, Team *team)
   Prediction p = {.session = session, .runner = runner_new(session->arena, unit, team, NULL)};
   const DlcStep *step = p.runner->step;
   p.inputs = arena_array(session->arena, (size_t)step->n_inputs, sizeof *p.inputs);
-  if (!load_weights(session, p.runner)) return STATUS_DATA;
+  if (!runner_load_weights(session, p.runner)) return STATUS_DATA;
   if (!read_inputs(&p) || !fits_batches(&p, pipeline, unit)) return STATUS_DATA;
   p.results = arena_array(session->arena, (size_t)step->n_outputs, sizeof *p.results);
   for (int k = 0; k < step->n_outputs; k++) {

@@ -1,10 +1,7 @@
 // A model's results over a split of the data, and the split's fields as the network gets them, as .npy files or images.
 #include "predict_split.h"
 
-#include <string.h>
-
 #include "bindings.h"
-#include "checkpoint.h"
 #include "data_bind.h"
 #include "memory.h"
 #include "pictures.h"
@@ -79,10 +76,7 @@ static void take_rows(const SplitRun *r, int64_t first, int64_t rows) {
   for (int k = 0; k < r->n_taken; k++) {
     const Taken *taken = &r->taken[k];
     const void *from = taken->is_field ? r->runner->inputs[taken->number] : runner_output(r->runner, taken->number);
-    int64_t size = dtype_size((DType)taken->tensor->type);
-    int64_t at =
-        runner_held_is_batched(r->runner, taken->tensor) ? runner_held_elements(r->runner, taken->tensor, first) : 0;
-    memcpy(taken->bytes + at * size, from, (size_t)(runner_held_elements(r->runner, taken->tensor, rows) * size));
+    runner_keep_rows(r->runner, taken->tensor, from, first, rows, taken->bytes);
   }
 }
 
@@ -105,10 +99,7 @@ static int write_taken(const SplitRun *r) {
   int status = STATUS_DONE;
   for (int k = 0; k < r->n_taken && status == STATUS_DONE; k++) {
     const Taken *taken = &r->taken[k];
-    int64_t dim[8];
-    for (int d = 0; d < taken->tensor->rank; d++)
-      dim[d] = runner_held_dim(r->runner, taken->tensor, d, r->split->rows.count);
-    status = tensor_write(r->session, taken->path, taken->tensor->type, taken->tensor->rank, dim, taken->bytes);
+    status = tensor_write(r->session, taken->path, r->runner, taken->tensor, r->split->rows.count, taken->bytes);
   }
   return status;
 }
@@ -116,16 +107,8 @@ static int write_taken(const SplitRun *r) {
 static int run(Pipeline *p, Unit *unit, Team *team, const DataSpec *data) {
   Session *s = p->session;
   SplitRun r = {.session = s, .runner = runner_new(s->arena, unit, team, NULL)};
-  const Runner *to = r.runner;
-  bool has_weights = to->params->n_items || to->states->n_items;
-  if (has_weights && !s->options.weights) {
-    diag_error(s->sink, DIAG_E0605, SPAN_NONE, "the model has parameters: --weights is missing");
-    return STATUS_DATA;
-  }
-  if (s->options.weights &&
-      !weights_load(s->arena, s->sink, s->io, s->options.weights, to->params, to->param, to->states, to->state))
-    return STATUS_DATA;
-  r.split = data_bind(p, data_store_new(s->arena, s->io), data, s->options.split, to->step);
+  if (!runner_load_weights(s, r.runner)) return STATUS_DATA;
+  r.split = data_bind(p, data_store_new(s->arena, s->io), data, s->options.split, r.runner->step);
   if (!r.split) return STATUS_DATA;
   int status = !choose(&r) ? STATUS_DATA : !go_through(&r, p->batch) ? STATUS_RESOURCE : write_taken(&r);
   data_release(r.split);

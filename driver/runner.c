@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "checkpoint.h"
 #include "memory.h"
 
 static char *aligned_block(Arena *arena, int64_t bytes, int64_t *total) {
@@ -40,6 +41,26 @@ int64_t runner_held_elements(const Runner *r, const DlcTensor *tensor, int64_t r
 
 bool runner_held_is_batched(const Runner *r, const DlcTensor *tensor) {
   return runner_is_batched(tensor) && r->symbols[tensor->symbol[0] - 1] == 0;
+}
+
+void runner_keep_rows(const Runner *r, const DlcTensor *tensor, const void *batch, int64_t first, int64_t rows,
+                      char *whole) {
+  int64_t size = dtype_size((DType)tensor->type);
+  int64_t at = runner_held_is_batched(r, tensor) ? runner_held_elements(r, tensor, first) : 0;
+  memcpy(whole + at * size, batch, (size_t)(runner_held_elements(r, tensor, rows) * size));
+}
+
+bool weights_of_option(Session *s, const TensorTable *params, float *param, const TensorTable *states, float *state) {
+  if (s->options.weights)
+    return weights_load(s->arena, s->sink, s->io, s->options.weights, params, param, states, state);
+  if (params->n_items + states->n_items == 0) return true;
+  Diag *diag = diag_error(s->sink, DIAG_E0605, SPAN_NONE, "the model has parameters: --weights is missing");
+  diag_line(s->sink, diag, DIAG_HELP, "dlc train writes them, dlc init gives initial ones");
+  return false;
+}
+
+bool runner_load_weights(Session *s, Runner *r) {
+  return weights_of_option(s, r->params, r->param, r->states, r->state);
 }
 
 Runner *runner_new(Arena *arena, const Unit *unit, Team *team, const Runner *shared) {

@@ -23,6 +23,10 @@ typedef struct Runner {
 Runner *runner_new(Arena *arena, const Unit *unit, Team *team, const Runner *shared);
 // The initial weights and states of a seed.
 void runner_init(Runner *runner, uint64_t seed);
+// The weights of --weights, which a model without parameters and states needs not. False after reporting.
+bool runner_load_weights(Session *session, Runner *runner);
+bool weights_of_option(Session *session, const TensorTable *params, float *param, const TensorTable *states,
+                       float *state);  // the same into blocks of one's own
 // One step on a batch of `rows` rows. New states are in state_next; runner_accept makes them current.
 void runner_step(Runner *runner, int64_t rows, uint64_t seed, uint64_t step_number, StepProfile *profile);
 void runner_accept(Runner *runner);
@@ -51,3 +55,7 @@ int64_t runner_held_elements(const Runner *runner, const DlcTensor *tensor, int6
 int64_t runner_held_dim(const Runner *runner, const DlcTensor *tensor, int d, int64_t rows);
 // Does dimension 0 depend on the batch, and not on memory's rows?
 bool runner_held_is_batched(const Runner *runner, const DlcTensor *tensor);
+// Puts the tensor's rows of one batch, the split's or file's rows from `first` on, into the whole; what has no rows, as
+// it is.
+void runner_keep_rows(const Runner *runner, const DlcTensor *tensor, const void *batch, int64_t first, int64_t rows,
+                      char *whole);
