@@ -11,17 +11,9 @@ import argparse
 import array
 import math
 import os
-import struct
 import sys
 
-
-def write_npy(path, shape, values):
-    header = "{'descr': '<f4', 'fortran_order': False, 'shape': (%s), }" % ', '.join(map(str, shape))
-    header += ' ' * (-(len(header) + 11) % 64) + '\n'
-    if sys.byteorder == 'big':
-        values.byteswap()
-    with open(path, 'wb') as f:
-        f.write(b'\x93NUMPY\x01\x00' + struct.pack('<H', len(header)) + header.encode() + values.tobytes())
+import npy
 
 
 def read_points(path, wanted):
@@ -87,8 +79,8 @@ def main():
             sys.exit(f'{frame}: {len(found)} boxes; --most {len(found)} makes room for them')
         for box in found + [[0.0] * 8] * (a.most - len(found)):
             boxes.extend(box)
-    write_npy(os.path.join(a.out, 'points.npy'), (len(frames), a.points, 4), points)
-    write_npy(os.path.join(a.out, 'boxes.npy'), (len(frames), a.most, 8), boxes)
+    npy.write(os.path.join(a.out, 'points.npy'), (len(frames), a.points, 4), points)
+    npy.write(os.path.join(a.out, 'boxes.npy'), (len(frames), a.most, 8), boxes)
 
 
 if __name__ == '__main__':

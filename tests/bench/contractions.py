@@ -58,20 +58,32 @@ class Machine:
         return json.loads(line.stdout)[what]
 
 
+def bench(a, path, **options):
+    """The line of `dlc bench --json` for a program; options are dlc's, True for one without a value."""
+    command = [a.dlc, 'bench', path, '--seconds', str(a.seconds), '--json']
+    for name, value in options.items():
+        command += [f'--{name}'] if value is True else [f'--{name}', str(value)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    return json.loads(done.stdout)
+
+
+def kernel_times(a, path, **options):
+    """Microseconds of each kernel."""
+    line = bench(a, path, threads=a.threads, profile=True, **options)
+    return {kernel['kernel']: kernel['us'] for kernel in line['kernels']}
+
+
 def profile(a, folder, text, batch, mode):
-    """Microseconds of each kernel, the best of the rounds."""
+    """The same for a program's text, the best of the rounds, convolutions direct."""
     path = os.path.join(folder, 'layer.dl')
     with open(path, 'w') as f:
         f.write(text)
-    command = [a.dlc, 'bench', path, '--mode', mode, '--batch', str(batch), '--threads', str(a.threads), '--seconds',
-               str(a.seconds), '--conv', 'direct', '--profile', '--json']
     best = {}
     for _ in range(a.rounds):
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
-            raise SystemExit(done.stderr)
-        for kernel in json.loads(done.stdout)['kernels']:
-            best[kernel['kernel']] = min(best.get(kernel['kernel'], 1e30), kernel['us'])
+        for kernel, time in kernel_times(a, path, mode=mode, batch=batch, conv='direct').items():
+            best[kernel] = min(best.get(kernel, 1e30), time)
     return best
 
 

@@ -5,10 +5,8 @@ in turn in one run; medians of the rounds.
   threads.py [--dlc DLC] [--threads 2] [--rounds 5] [--seconds 1] [--mode train] [NETWORK ..]
 """
 import argparse
-import json
 import os
 import statistics
-import subprocess
 import tempfile
 
 import contractions
@@ -16,11 +14,7 @@ import contractions
 
 def step(a, network, threads):
     path = os.path.join(contractions.HERE, network + '.dl')
-    command = [a.dlc, 'bench', path, '--mode', a.mode, '--threads', str(threads), '--seconds', str(a.seconds), '--json']
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    return json.loads(done.stdout)['ms_median']
+    return contractions.bench(a, path, mode=a.mode, threads=threads)['ms_median']
 
 
 def main():

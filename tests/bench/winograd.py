@@ -9,9 +9,7 @@ dlc takes tiles where passes/winograd.c says so. To measure layers below its lim
 the direct way either way shows 1.00.
 """
 import argparse
-import json
 import os
-import subprocess
 import tempfile
 
 import contractions
@@ -48,22 +46,15 @@ LAYERS = {
 }
 
 
-def profile(a, path, batch, mode, conv):
-    command = [a.dlc, 'bench', path, '--mode', mode, '--batch', str(batch), '--threads', str(a.threads), '--seconds',
-               str(a.seconds), '--conv', conv, '--profile', '--json']
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    return {kernel['kernel']: kernel['us'] for kernel in json.loads(done.stdout)['kernels']}
-
-
 def measure(a, path, batch, conv):
     """Microseconds forward (of inference), of the gradient of the input and of the weights, the best of the rounds."""
     best = {}
     for _ in range(a.rounds):
-        train = contractions.of_layer(profile(a, path, batch, 'train', conv), 'conv2d_1')
-        infer = contractions.of_layer(profile(a, path, batch, 'infer', conv), 'conv2d_1')
-        for what, time in dict(train, forward=infer['forward']).items():
+        times = {}
+        for mode in ('train', 'infer'):
+            kernels = contractions.kernel_times(a, path, mode=mode, batch=batch, conv=conv)
+            times[mode] = contractions.of_layer(kernels, 'conv2d_1')
+        for what, time in dict(times['train'], forward=times['infer']['forward']).items():
             best[what] = min(best.get(what, 1e30), time)
     return best
 

@@ -2,18 +2,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "bytes.h"
 #include "dlc.h"
-
-static unsigned char *read_bytes(const char *path, long *n) {
-  FILE *file = fopen(path, "rb");
-  if (!file || fseek(file, 0, SEEK_END)) exit(2);
-  *n = ftell(file);
-  unsigned char *bytes = malloc((size_t)*n);
-  rewind(file);
-  if (!bytes || fread(bytes, 1, (size_t)*n, file) != (size_t)*n) exit(2);
-  fclose(file);
-  return bytes;
-}
 
 int main(int argc, char **argv) {
   if (argc != 7) return 2;

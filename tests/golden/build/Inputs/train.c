@@ -11,6 +11,7 @@
 #define JOIN(a, b) JOIN_(a, b)
 #define F(verb) JOIN(NAME, _##verb)
 #define M(word) JOIN(UPPER, _##word)
+#include "bytes.h"
 #include HEADER
 
 enum { MOST_PARTS = 16 };
@@ -42,17 +43,6 @@ static void need(int status, const char *what) {
   if (!status) return;
   fprintf(stderr, "%s: %s\n", what, F(error)(status));
   exit(1);
-}
-
-static unsigned char *read_bytes(const char *path, long *n) {
-  FILE *file = fopen(path, "rb");
-  if (!file || fseek(file, 0, SEEK_END)) exit(2);
-  *n = ftell(file);
-  unsigned char *bytes = malloc((size_t)*n);
-  rewind(file);
-  if (!bytes || fread(bytes, 1, (size_t)*n, file) != (size_t)*n) exit(2);
-  fclose(file);
-  return bytes;
 }
 
 static void write_bin(const char *path, const float *values, size_t n) {

@@ -5,28 +5,15 @@
   npy.py FILE.npy random 2 28 28 1   random floats of these sizes
   npy.py same A.npy B.npy            are two files of floats nearly the same?
 """
+import os
 import random
-import struct
 import sys
 
-
-def write(path, kind, letter, dims, values):
-    head = f"{{'descr': '<{kind}', 'fortran_order': False, 'shape': ({''.join(f'{d}, ' for d in dims)}), }}"
-    head += ' ' * (-(len(head) + 11) % 64) + '\n'
-    with open(path, 'wb') as out:
-        out.write(b'\x93NUMPY\x01\x00' + struct.pack('<H', len(head)) + head.encode())
-        out.write(struct.pack(f'<{len(values)}{letter}', *values))
-
-
-def read(path):
-    with open(path, 'rb') as f:
-        data = f.read()
-    body = data[10 + struct.unpack('<H', data[8:10])[0]:]
-    return struct.unpack(f'<{len(body) // 4}f', body)
-
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), *[os.pardir] * 3, 'onnx'))
+import proto  # noqa: E402
 
 if sys.argv[1] == 'same':
-    a, b = read(sys.argv[2]), read(sys.argv[3])
+    a, b = (proto.read_npy(path)[2] for path in sys.argv[2:4])
     worst = max(abs(x - y) / max(1e-3, abs(x)) for x, y in zip(a, b))
     print('the same' if len(a) == len(b) and worst < 1e-4 else f'not the same: {worst}')
 elif sys.argv[2] == 'random':
@@ -34,7 +21,7 @@ elif sys.argv[2] == 'random':
     draw, total = random.Random(7), 1
     for size in sizes:
         total *= size
-    write(sys.argv[1], 'f4', 'f', sizes, [draw.uniform(-1, 1) for _ in range(total)])
+    proto.write_npy(sys.argv[1], 'f4', sizes, [draw.uniform(-1, 1) for _ in range(total)])
 else:
     numbers = [int(v) for v in sys.argv[2:]]
-    write(sys.argv[1], 'i8', 'q', [len(numbers)], numbers)
+    proto.write_npy(sys.argv[1], 'i8', [len(numbers)], numbers)
