@@ -288,14 +288,26 @@ static void keep_memo(Lower *lower, NodeId id, int rank, const Expr *const *inde
   if (rank) memcpy(memo->index, index, (size_t)rank * sizeof *index);
 }
 
+void lower_know_sum(Lower *lower, NodeId sum, ValueId value) {
+  dlc_assert(lower->n_known < KERNEL_ROOTS_MOST);
+  lower->known[lower->n_known++] = (struct KnownSum){sum, value};
+}
+
+static const struct KnownSum *find_sum(const Lower *lower, NodeId id) {
+  for (int k = 0; k < lower->n_known; k++)
+    if (lower->known[k].node == id) return &lower->known[k];
+  return NULL;
+}
+
 ValueId lower_value(Lower *lower, NodeId id, const Expr *const *index, ValueId guard) {
   const Node *node = graph_node(lower->plan->graph, id);
   if (node->op == OP_const) return nest_const(lower->nest, node->type, node->number);
   int slot = lower_input_slot(lower->kernel, id), rank = node->shape.rank;
   if (slot >= 0) return nest_load(lower->nest, slot, lower_linear(lower->nest, &node->shape, index), guard);
-  if (id == lower->kernel->root && lower->root_value != VALUE_NONE) {
+  const struct KnownSum *sum = find_sum(lower, id);
+  if (sum) {
     dlc_assert(rank == 0 || !memcmp(lower->point, index, (size_t)rank * sizeof *index));
-    return lower->root_value;
+    return sum->value;
   }
   const Memo *memo = find_memo(lower, id, rank, index, guard);
   if (memo) return memo->value;

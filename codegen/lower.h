@@ -14,7 +14,11 @@ typedef struct Lower {
   const Kernel *kernel;
   Nest *nest;
   const Expr *point[IR_MAX_INDICES];  // the root's output indices
-  ValueId root_value;                 // of the root there; VALUE_NONE before it is known
+  struct KnownSum {
+    NodeId node;
+    ValueId value;
+  } known[KERNEL_ROOTS_MOST];  // the kernel's sums there, as far as they are taken
+  int n_known;
   Memo *memos;
   size_t n_memos, memos_capacity;
 } Lower;
@@ -52,6 +56,9 @@ const Expr *lower_read_index(Lower *lower, const Node *node, int k, int d, const
 int lower_read_inside(Lower *lower, const Node *node, int k, int d, const Expr *const *index, ValueId *conditions);
 // Is the contribution of a point to the root 0 (or left out) wherever its read k is outside?
 bool lower_read_decides(const Node *root, int k);
+
+// The sum's value at the point is known from now on.
+void lower_know_sum(Lower *lower, NodeId sum, ValueId value);
 
 // Element number of a point in a row-major tensor.
 const Expr *lower_linear(Nest *nest, const Shape *shape, const Expr *const *index);

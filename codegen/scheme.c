@@ -156,15 +156,6 @@ static int merge_axes(Arena *arena, const Probe *p, SweepAxis *axes, int n, int6
 
 enum { LANES = 16 };
 
-static bool contiguous_along(const Graph *g, const Node *node, int index) {
-  for (int k = 0; k < node->n_in && index >= 0; k++) {
-    int64_t stride;
-    const Shape *shape = &graph_node(g, node->in[k])->shape;
-    if (read_stride(&node->index->reads[k], shape, index, &stride) && stride == 1) return true;
-  }
-  return false;
-}
-
 // A float sum or product says itself whether lanes go along its reduction. For the others the answer may not depend on
 // fusion either (it decides which of two equal extremes, 0 and -0, is found), so it follows from the node alone.
 static bool goes_along_reduction(const Sweep *sweep) {
@@ -172,13 +163,8 @@ static bool goes_along_reduction(const Sweep *sweep) {
   const Graph *g = sweep->plan->graph;
   const Node *root = graph_node(g, sweep->kernel->root);
   const IndexDef *def = root->index;
-  bool ordered = def->combine == COMBINE_SUM || def->combine == COMBINE_PROD;
-  int inner = def->n_out + def->n_red - 1, last = def->n_out - 1;
-  if (def->n_red == 0 || is_one(def->extent[inner])) return false;
-  if (ordered && def->body[def->n_body - 1].type == DT_F32) return def->order.lanes == LANES;
-  while (last >= 0 && is_one(def->extent[last])) last--;
-  if (dim_is_const(def->extent[inner]) && def->extent[inner].scale < LANES) return false;
-  return contiguous_along(g, root, inner) && !contiguous_along(g, root, last);
+  if (def->n_red == 0 || is_one(def->extent[def->n_out + def->n_red - 1])) return false;
+  return reduction_lanes(g, root) == LANES;
 }
 
 // Values of a nest that still has registers for 64 lanes. A tally keeps few of its values over a point, and its sums
@@ -312,6 +298,7 @@ static bool is_shared_along(const Probe *p, const SweepAxis *axis, const SweepAx
 // or a column of a tile. The longer axis goes outside, so that what its rows read passes through the caches once.
 static void choose_tile(Scheme *scheme, const Probe *p) {
   if (!scheme->along_reduction || p->sweep->kind != SWEEP_REDUCE || scheme->n_out != 2) return;
+  if (sweep_goes_over_rows(p->sweep)) return;
   SweepAxis *rows = &scheme->out[0], *columns = &scheme->out[1];
   const SweepAxis *reduced = &scheme->red[scheme->n_red - 1];
   if (rows->n > 1 || columns->n > 1 || has_condition(p) || p->nest->n_values > TILE_VALUES) return;

@@ -67,6 +67,22 @@ static void add_tally(SweepList *list, const Plan *plan, const Kernel *kernel) {
   sweep->chunk = def->order.chunk;
 }
 
+bool sweep_stores_row(const Plan *plan, const Kernel *kernel, NodeId output) {
+  const Graph *g = plan->graph;
+  const Shape *shape = &graph_node(g, output)->shape;
+  return kernel->root != NODE_NONE && kernel_sums_rows(g, graph_node(g, kernel->root)) &&
+         kernel_has_row_shape(graph_node(g, kernel->root), shape, NULL);
+}
+
+bool sweep_goes_over_rows(const Sweep *sweep) {
+  const Kernel *kernel = sweep->kernel;
+  int sums = 0;
+  for (int k = 0; k < kernel->n_nodes; k++) sums += kernel_reduces(graph_node(sweep->plan->graph, kernel->nodes[k]));
+  for (int k = 0; k < kernel->n_outputs; k++)
+    if (sweep_stores_row(sweep->plan, kernel, kernel->outputs[k])) return true;
+  return sums > 1;
+}
+
 static void add_concat(SweepList *list, const Plan *plan, const Kernel *kernel) {
   const Node *root = graph_node(plan->graph, kernel->root);
   for (int k = 0; k < root->n_in; k++) {

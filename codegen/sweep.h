@@ -6,7 +6,7 @@
 
 typedef enum SweepKind {
   SWEEP_POINTS,  // no reduction: stores the kernel's outputs
-  SWEEP_REDUCE,  // reduces, then stores
+  SWEEP_REDUCE,  // reduces, then stores; of rows: all the kernel's sums, then once more over the row
   SWEEP_CHUNKS,  // reduces one chunk into the scratch
   SWEEP_TALLY,  // goes over the points of a space in chunks: stores the outputs of a kernel without root, and reduces a
                 // chunk of each of the kernel's sums (sweep_sums) into its scratch
@@ -74,6 +74,11 @@ typedef struct SweepSum {
 } SweepSum;
 enum { SWEEP_SUMS_MOST = KERNEL_SUMS_MOST + 1 };
 int sweep_sums(const Plan *plan, const Kernel *kernel, SweepSum *sums);
+
+// Is the output of the shape of the rows that the kernel sums (plan.h, Rows)?
+bool sweep_stores_row(const Plan *plan, const Kernel *kernel, NodeId output);
+// Several sums of the same rows, or something stored row by row?
+bool sweep_goes_over_rows(const Sweep *sweep);
 
 // Does the sweep go over the first reduced index in chunks, each an item?
 static inline bool sweep_is_chunked(const Sweep *sweep) {

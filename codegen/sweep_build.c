@@ -6,7 +6,8 @@
 //         pieces of the lane axis: whole vectors, then what is left
 //           the reduction, and what is stored
 //
-// or, where sums share what they read,
+// of rows (plan.h) the reductions one after the other, what is stored at the point, then once more over the row what is
+// stored of it; or, where sums share what they read,
 //   items: blocks of rows
 //     tiles of rows, then the rows that are left
 //       tiles of columns, then the columns that are left
@@ -20,10 +21,12 @@ typedef struct Build {
   Lower lower;
   const Expr *index[SWEEP_MAX_INDICES];  // where the loops stand
   const Expr *chunk;                     // CHUNKS: its number
+  const Node *sum;                       // what is being reduced
   int *vars;                             // [index] the variable of a plain axis is noted here, or NULL
   const Expr *lane_from, *lane_limit;    // part of the lane axis that belongs to the item; limit NULL: all
   SweepSum sums[SWEEP_SUMS_MOST];        // TALLY
   int n_sums, acc[SWEEP_SUMS_MOST];
+  void (*visit)(struct Build *b);           // what is done at a point of a row, or of a tally; NULL: its sum is updated
   int n_tile;                               // points whose sums are taken at once; 0: one, where the loops stand
   const Expr *tile_at[SWEEP_TILE_MOST][2];  // their positions on out[0] and out[1]
 } Build;
@@ -44,7 +47,9 @@ static void set_axis(Build *b, const SweepAxis *axis, const Expr *position) {
 }
 
 static void open_axis(Build *b, const SweepAxis *axis, const Expr *from, const Expr *to, const Expr *limit) {
-  int var = nest_var(b->nest, axis->name, axis->extent);
+  // A row that is gone over more than once has one variable to those who look at its accesses.
+  int noted = b->vars ? b->vars[axis->index[0]] : -1,
+      var = noted >= 0 ? noted : nest_var(b->nest, axis->name, axis->extent);
   nest_open_for(b->nest, var, from, to, limit);
   if (b->vars) b->vars[axis->index[0]] = var;
   set_axis(b, axis, expr_var(&b->nest->pool, var));
@@ -88,7 +93,7 @@ static void store_output(Build *b, int k, NodeId source, ValueId value) {
 }
 
 // Stores the outputs at the point and updates the sums, whose indices are index[]. Everything is loaded before anything
-// is stored: an output may have the place of an input (Plan.in_place).
+// is stored: an output may have the place of an input (Plan.in_place). Outputs of rows are left to store_rows.
 static void finish_point(Build *b, bool stores, const Expr *const *index) {
   const Kernel *kernel = b->sweep->kernel;
   int n = stores ? kernel->n_outputs : 0;
@@ -96,11 +101,14 @@ static void finish_point(Build *b, bool stores, const Expr *const *index) {
   ValueId *value = arena_array(b->nest->arena, (size_t)kernel->n_outputs, sizeof *value);
   Body body[SWEEP_SUMS_MOST];
   for (int k = 0; k < n; k++) {
+    source[k] = NODE_NONE;
+    if (sweep_stores_row(b->sweep->plan, kernel, kernel->outputs[k])) continue;
     source[k] = lower_output_source(b->sweep->plan, kernel, kernel->outputs[k]);
     value[k] = lower_value(&b->lower, source[k], b->lower.point, VALUE_NONE);
   }
   for (int k = 0; k < b->n_sums; k++) body[k] = lower_sum_body(&b->lower, b->sums[k].node, index, NULL);
-  for (int k = 0; k < n; k++) store_output(b, k, source[k], value[k]);
+  for (int k = 0; k < n; k++)
+    if (source[k] != NODE_NONE) store_output(b, k, source[k], value[k]);
   for (int k = 0; k < b->n_sums; k++)
     nest_update(b->nest,
                 &(Stmt){.slot = b->acc[k], .value = body[k].value, .factor = body[k].factor, .guard = VALUE_NONE});
@@ -146,8 +154,8 @@ static bool open_conditions(Build *b, const Node *root, int k, int d, int *opene
 
 // The same for all reads whose outside makes the whole point count for nothing, as soon as their indices are known.
 static bool open_decided(Build *b, int *opened) {
-  if (b->sweep->kind == SWEEP_TALLY || b->n_tile > 0) return true;  // their points are inside of everything
-  const Node *root = root_of(b);
+  if (b->visit || b->n_tile > 0) return true;  // their points are inside of everything
+  const Node *root = b->sum;
   for (int k = 0; k < root->n_in; k++) {
     if (!lower_read_decides(root, k)) continue;
     for (int d = 0; d < root->index->reads[k].rank; d++) {
@@ -159,9 +167,9 @@ static bool open_decided(Build *b, int *opened) {
 }
 
 static void update_point(Build *b, int acc, const Expr *lane) {
-  Combine combine = root_of(b)->index->combine;
+  Combine combine = b->sum->index->combine;
   ValueId counts = VALUE_NONE;
-  Body body = lower_sum_body(&b->lower, root_of(b), b->index, takes_extreme(combine) ? &counts : NULL);
+  Body body = lower_sum_body(&b->lower, b->sum, b->index, takes_extreme(combine) ? &counts : NULL);
   Stmt stmt = {
       .slot = acc, .value = body.value, .factor = body.factor, .guard = counts, .at = lane, .lane = lane != NULL};
   if (finds_position(combine)) stmt.at = reduced_position(b);
@@ -210,7 +218,10 @@ static void reduce_lanes(Build *b, int acc) {
     int opened = 1;
     open_piece(b, axis, &pieces[k], limit);
     const Expr *lane = pieces[k].lanes == 1 ? b->index[axis->index[axis->n - 1]] : NULL;
-    if (open_decided(b, &opened)) update(b, acc, lane);
+    if (b->visit)
+      b->visit(b);
+    else if (open_decided(b, &opened))
+      update(b, acc, lane);
     close_blocks(b, opened);
   }
 }
@@ -243,8 +254,8 @@ static void reduce_loop(Build *b, int k, int acc) {
 static void reduce_axes(Build *b, int k, int acc) {
   int opened = 0;
   bool counts = open_decided(b, &opened), last = k == b->scheme->n_red - 1;
-  if (k == b->scheme->n_red && b->sweep->kind == SWEEP_TALLY)
-    tally_point(b);
+  if (k == b->scheme->n_red && b->visit)
+    b->visit(b);
   else if (counts && k == b->scheme->n_red)
     update(b, acc, NULL);
   else if (counts && last && b->scheme->along_reduction)
@@ -257,7 +268,7 @@ static void reduce_axes(Build *b, int k, int acc) {
 }
 
 static int start_sum(Build *b) {
-  const IndexDef *def = root_of(b)->index;
+  const IndexDef *def = b->sum->index;
   DType type = def->body[def->n_body - 1].type;
   bool along = b->scheme->along_reduction;
   return nest_start(b->nest, (Acc){def->combine, type, along ? 16 : b->nest->lanes, along});
@@ -272,7 +283,52 @@ static int reduce_all(Build *b) {
   return acc;
 }
 
-static ValueId reduce(Build *b) { return nest_result(b->nest, reduce_all(b)); }
+static ValueId reduce(Build *b) {
+  b->sum = root_of(b);
+  return nest_result(b->nest, reduce_all(b));
+}
+
+// ---- rows -----------------------------------------------------------------------------------------------------------
+
+// All the kernel's sums at the point, in the order of their ids: each may need those before it.
+static void reduce_rows(Build *b) {
+  const Kernel *kernel = b->sweep->kernel;
+  for (int k = 0; k < kernel->n_nodes; k++) {
+    const Node *node = graph_node(b->sweep->plan->graph, kernel->nodes[k]);
+    if (!kernel_reduces(node)) continue;
+    b->sum = node;
+    lower_know_sum(&b->lower, kernel->nodes[k], nest_result(b->nest, reduce_all(b)));
+  }
+}
+
+// The outputs of rows at one of their points.
+static void store_row_point(Build *b) {
+  const Kernel *kernel = b->sweep->kernel;
+  const Graph *g = b->sweep->plan->graph;
+  const Node *root = root_of(b);
+  for (int k = 0; k < kernel->n_outputs; k++) {
+    if (!sweep_stores_row(b->sweep->plan, kernel, kernel->outputs[k])) continue;
+    const Shape *shape = &graph_node(g, kernel->outputs[k])->shape;
+    const Expr *at[IR_MAX_RANK];
+    int index[IR_MAX_RANK];
+    dlc_assert(kernel_has_row_shape(root, shape, index));
+    for (int d = 0; d < shape->rank; d++) at[d] = index[d] < 0 ? number(b, 0) : b->index[index[d]];
+    ValueId value = lower_value(&b->lower, kernel->outputs[k], at, VALUE_NONE);
+    nest_store(b->nest, lower_output_slot(kernel, kernel->outputs[k]), lower_linear(b->nest, shape, at), value,
+               VALUE_NONE, false);
+  }
+}
+
+static void store_rows(Build *b) {
+  bool any = false;
+  for (int k = 0; k < b->sweep->kernel->n_outputs; k++)
+    any |= sweep_stores_row(b->sweep->plan, b->sweep->kernel, b->sweep->kernel->outputs[k]);
+  if (!any) return;
+  b->visit = store_row_point;
+  for (int k = 0; k < b->scheme->n_red; k++) forget_axis(b, &b->scheme->red[k]);
+  reduce_axes(b, 0, -1);
+  b->visit = NULL;
+}
 
 // The chunks' sums of this result, first to last.
 static ValueId combine(Build *b) {
@@ -308,7 +364,9 @@ static void tally(Build *b) {
   for (int k = 0; k < b->n_sums; k++)
     b->acc[k] = nest_start(b->nest, (Acc){COMBINE_SUM, DT_F32, b->nest->lanes, false});
   for (int k = 0; k < b->scheme->n_red; k++) forget_axis(b, &b->scheme->red[k]);
+  b->visit = tally_point;
   reduce_axes(b, 0, -1);
+  b->visit = NULL;
   for (int k = 0; k < b->n_sums; k++) store_chunk(b, b->sums[k].node, b->sums[k].slot, nest_result(b->nest, b->acc[k]));
 }
 
@@ -350,13 +408,13 @@ static void scatter(Build *b) {
 
 static void at_point(Build *b) {
   for (int k = 0; k < b->sweep->n_out; k++) b->lower.point[k] = b->index[k];
-  b->lower.root_value = VALUE_NONE;
+  b->lower.n_known = 0;
   switch (b->sweep->kind) {
     case SWEEP_REDUCE:
-      b->lower.root_value = reduce(b);
+      reduce_rows(b);
       break;
     case SWEEP_COMBINE:
-      b->lower.root_value = combine(b);
+      lower_know_sum(&b->lower, b->sweep->kernel->root, combine(b));
       break;
     case SWEEP_POINTS:
       break;
@@ -374,18 +432,21 @@ static void at_point(Build *b) {
       dlc_bug("a border is not swept by points");
   }
   store_outputs(b);
+  store_rows(b);
 }
 
 // ---- tiles of points whose sums are taken at once -----------------------------------------------------------------
 
 static void at_tile(Build *b) {
+  b->sum = root_of(b);
   int acc = reduce_all(b);
   ValueId sum[SWEEP_TILE_MOST];
   for (int k = 0; k < b->n_tile; k++) sum[k] = nest_result(b->nest, acc + k);
   for (int k = 0; k < b->n_tile; k++) {
     set_tile_point(b, k);
     for (int d = 0; d < b->sweep->n_out; d++) b->lower.point[d] = b->index[d];
-    b->lower.root_value = sum[k];
+    b->lower.n_known = 0;
+    lower_know_sum(&b->lower, b->sweep->kernel->root, sum[k]);
     store_outputs(b);
   }
 }
@@ -612,7 +673,7 @@ Nest *sweep_build(Arena *arena, const Sweep *sweep, const Scheme *scheme, int *v
   lower_args(sweep->plan, sweep->kernel, args);
   Nest *nest = nest_new(arena, sweep->plan->graph, args, n);
   Build b = {.sweep = sweep, .scheme = scheme, .nest = nest, .vars = vars};
-  b.lower = (Lower){.plan = sweep->plan, .kernel = sweep->kernel, .nest = nest, .root_value = VALUE_NONE};
+  b.lower = (Lower){.plan = sweep->plan, .kernel = sweep->kernel, .nest = nest};
   b.lane_from = expr_const(&nest->pool, 0);
   for (int k = 0; k < sweep->n_out + sweep->n_red; k++) b.index[k] = expr_const(&nest->pool, 0);
   if (scheme->tile[0] > 0)
@@ -639,7 +700,7 @@ Nest *sweep_given(Arena *arena, const Sweep *sweep, int lanes, int live, int *va
   nest->lane_var = vars[sweep->n_out - 1];
   nest->lanes = lanes;
   nest->live = live;
-  b.lower.root_value = nest_given(nest, DT_F32);
+  lower_know_sum(&b.lower, sweep->kernel->root, nest_given(nest, DT_F32));
   b.n_sums = sweep->chunk ? 0 : sweep_sums(sweep->plan, sweep->kernel, b.sums);
   for (int k = 0; k < b.n_sums; k++) b.acc[k] = nest_given_acc(nest, (Acc){COMBINE_SUM, DT_F32, lanes, false});
   const Expr *index[IR_MAX_INDICES];

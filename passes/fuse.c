@@ -1,11 +1,12 @@
 // Fusion, second step: which stored values share a kernel.
 //
 // On entry every node has its seat (fuse_seat.c). On exit every SEAT_HOME node is in one group, and the groups' keys
-// grow along every dependency. Nodes are taken in order; each root opens a group, every other node tries, in this
-// order,
-//   to follow a group: all that it reads of it, it reads at the point, and all else it needs can run before the group;
-//   for a padded or transposed copy: to be stored by the group that computes what it copies;
-//   to run beside: in a group without root over the same shape that reads one of its inputs at the same point;
+// grow along every dependency. Nodes are taken in order; a root joins a group that sums the same rows (plan.h, Rows)
+// and gives it what it needs at the row, or reads a tensor that it reads, or opens a group; every other node tries, in
+// this order,
+//   to follow a group: all that it reads of it, it reads at the point, or at the row of a group of rows, and all else
+//   it needs can run before the group; for a padded or transposed copy: to be stored by the group that computes what it
+//   copies; to run beside: in a group without root over the same shape that reads one of its inputs at the same point;
 // and opens a group where none takes it. A sum over the points of such a group, a group of its own, looks for one that
 // adds up its chunks on its way (plan.h): the group that computes what it sums, or one that reads it anyway.
 //
@@ -22,6 +23,9 @@ enum {
   MAX_WORK = 256,       // nodes evaluated by a kernel
   LOWERING_STEPS = 32,  // groups looked at when one is to be moved forward
   MAX_TRIES = 4,
+  SHORT_ROW = 1 << 12,  // elements
+  LONG_ROW = 1 << 16,
+  MANY_ROWS = 32,
   // Of a sum that an elementwise kernel carries: its vectors go along the channels then, and the sums are chains of
   // additions; with fewer the kernel is faster over whole rows, and the sum by itself.
   LEAST_CHANNELS = 32
@@ -32,7 +36,7 @@ enum {
 typedef struct Reach {  // what one node, or several, would need in a kernel
   struct Dependency {
     int group;
-    bool at_point;  // read at the point only
+    Where where;  // the farthest that it is read at
   } *items;
   size_t n, capacity;
   NodeId *leaves;  // tensors read at the point
@@ -40,15 +44,17 @@ typedef struct Reach {  // what one node, or several, would need in a kernel
   int work;
 } Reach;
 
-static void reach_group(Fuse *f, Reach *r, int group, bool at_point) {
+static Where farther(Where a, Where b) { return a < b ? a : b; }
+
+static void reach_group(Fuse *f, Reach *r, int group, Where where) {
   for (size_t k = 0; k < r->n; k++) {
     if (r->items[k].group != group) continue;
-    r->items[k].at_point &= at_point;
+    r->items[k].where = farther(r->items[k].where, where);
     return;
   }
   r->items = arena_grow(f->arena, r->items, r->n, &r->capacity, sizeof *r->items);
   r->items[r->n].group = group;
-  r->items[r->n++].at_point = at_point;
+  r->items[r->n++].where = where;
 }
 
 static void reach_leaf(Fuse *f, Reach *r, NodeId id) {
@@ -56,29 +62,26 @@ static void reach_leaf(Fuse *f, Reach *r, NodeId id) {
   r->leaves[r->n_leaves++] = id;
 }
 
-static void reach_operands(Fuse *f, Reach *r, NodeId id, bool at_point);
+static void reach_operands(Fuse *f, Reach *r, NodeId id, Where where);
 
-static void reach_value(Fuse *f, Reach *r, NodeId id, bool at_point) {
+static void reach_value(Fuse *f, Reach *r, NodeId id, Where where) {
   FuseNode *n = &f->nodes[id];
-  if (n->seen[at_point] == f->mark) return;
-  n->seen[at_point] = f->mark;
+  if (n->seen[where] == f->mark) return;
+  n->seen[where] = f->mark;
   if (n->seat == SEAT_CONST) return;
   if (n->seat == SEAT_INLINE) {
-    reach_operands(f, r, id, at_point);
+    reach_operands(f, r, id, where);
     return;
   }
   int group = f->nodes[n->base].group;
-  if (group >= 0) reach_group(f, r, group, at_point && n->seat == SEAT_HOME && !n->moved);
-  if (at_point) reach_leaf(f, r, id);
+  if (group >= 0) reach_group(f, r, group, n->seat == SEAT_HOME && !n->moved ? where : ELSEWHERE);
+  if (where == AT_POINT) reach_leaf(f, r, id);
 }
 
-static void reach_operands(Fuse *f, Reach *r, NodeId id, bool at_point) {
+static void reach_operands(Fuse *f, Reach *r, NodeId id, Where where) {
   const Node *node = graph_node(f->g, id);
   r->work++;
-  for (int k = 0; k < node->n_in; k++) {
-    bool here = at_point && !fuse_is_root(node) && fuse_at_point(f->g, node, k);
-    reach_value(f, r, node->in[k], here);
-  }
+  for (int k = 0; k < node->n_in; k++) reach_value(f, r, node->in[k], farther(where, fuse_where(f->g, node, k)));
 }
 
 // ---- groups ---------------------------------------------------------------------------------------------------------
@@ -88,6 +91,7 @@ static int new_group(Fuse *f, NodeId root, NodeId space, const char *why) {
   Group *group = &f->groups[f->n_groups];
   *group = (Group){.root = root,
                    .space = space,
+                   .n_roots = root != NODE_NONE,
                    .key = (double)(f->n_groups + 1),
                    .behind = f->behind,
                    .carrier = -1,
@@ -146,6 +150,25 @@ static bool has_room(const Fuse *f, int number, const Reach *r, const Shape *sha
          shape_equal(&graph_node(f->g, group->space)->shape, shape);
 }
 
+// Rows that are worth keeping together: short, or so many that sharing out the rows is enough.
+static bool are_fit_rows(const Fuse *f, const Node *sum) {
+  if (!kernel_sums_rows(f->g, sum)) return false;
+  double rows = shape_points(&sum->shape, f->symbol_values), points = index_points(sum->index, f->symbol_values);
+  double row = points / (rows > 1 ? rows : 1);
+  return row <= SHORT_ROW || (row <= LONG_ROW && rows >= MANY_ROWS);
+}
+
+static bool is_of_rows(const Fuse *f, const Group *group) {
+  return group->root != NODE_NONE && are_fit_rows(f, graph_node(f->g, group->root));
+}
+
+// May a node of this shape be stored by the group, row by row?
+static bool has_rows(const Fuse *f, int number, const Reach *r, const Shape *shape) {
+  const Group *group = &f->groups[number];
+  return group->takes_more && group->behind == f->behind && group->work + r->work <= MAX_WORK && is_of_rows(f, group) &&
+         kernel_has_row_shape(graph_node(f->g, group->root), shape, NULL);
+}
+
 // ---- where a node goes ----------------------------------------------------------------------------------------------
 
 // The group of the reach with the greatest key below `below`, or -1.
@@ -158,15 +181,25 @@ static int latest(const Fuse *f, const Reach *r, double below) {
   return found;
 }
 
-// A group that computes what `shape`'s points need of it, at the point. -1: none.
-static int group_to_follow(Fuse *f, const Reach *r, const Shape *shape) {
+// What waits for others too does not follow a count, a sum that waits for nothing: what needs the count alone would
+// wait.
+static bool would_hold_up(const Fuse *f, int number, const Reach *r) {
+  NodeId root = f->groups[number].root;
+  return r->n > 1 && root != NODE_NONE && graph_node(f->g, root)->n_in == 0;
+}
+
+// A group that computes what `shape`'s points need of it: at the point, or, of row sums, at the row. -1: none.
+static int group_to_follow(Fuse *f, const Reach *r, const Shape *shape, bool rows_too) {
   double below = INFINITY;
   for (int tries = 0; tries < MAX_TRIES; tries++) {
     int k = latest(f, r, below);
     if (k < 0) return -1;
     int number = r->items[k].group;
     below = f->groups[number].key;
-    if (r->items[k].at_point && has_room(f, number, r, shape) && others_run_before(f, r, number)) return number;
+    if (would_hold_up(f, number, r)) continue;
+    bool room = r->items[k].where == AT_POINT && has_room(f, number, r, shape);
+    if (!room && rows_too) room = r->items[k].where != ELSEWHERE && has_rows(f, number, r, shape);
+    if (room && others_run_before(f, r, number)) return number;
   }
   return -1;
 }
@@ -193,7 +226,7 @@ static const char *why_not(const Fuse *f, const Reach *r, const Shape *shape) {
   if (r->n == 0) return "reads only sources";
   const struct Dependency *last = &r->items[latest(f, r, INFINITY)];
   const Group *group = &f->groups[last->group];
-  if (!last->at_point) return "reads what comes before it at other points, or through a reshape";
+  if (last->where != AT_POINT) return "reads what comes before it at other points, or through a reshape";
   if (!group->takes_more) return "nothing can follow the kernel before it";
   if (!shape_equal(&graph_node(f->g, group->space)->shape, shape))
     return "the kernel before it runs over another shape";
@@ -210,9 +243,9 @@ static bool place_moved(Fuse *f, NodeId id) {
   const Shape *shape = &graph_node(f->g, source)->shape;
   Reach r = {0};
   f->mark++;
-  reach_value(f, &r, source, true);
+  reach_value(f, &r, source, AT_POINT);
   r.work++;
-  int group = group_to_follow(f, &r, shape);
+  int group = group_to_follow(f, &r, shape, false);
   if (group < 0 && f->nodes[source].seat != SEAT_INLINE) return false;
   if (group < 0) group = group_to_run_beside(f, &r, shape);
   if (group < 0) group = new_group(f, NODE_NONE, source, why_not(f, &r, shape));
@@ -231,7 +264,8 @@ static bool has_chunks(const Fuse *f, const Node *sum) {
 
 static void reach_sum(Fuse *f, Reach *r, const Node *sum) {
   r->work++;
-  for (int k = 0; k < sum->n_in; k++) reach_value(f, r, sum->in[k], kernel_sum_reads_point(sum, k));
+  for (int k = 0; k < sum->n_in; k++)
+    reach_value(f, r, sum->in[k], kernel_sum_reads_point(sum, k) ? AT_POINT : ELSEWHERE);
 }
 
 static bool has_points_of(const Node *sum, const Shape *shape) {
@@ -270,7 +304,7 @@ static int carrier_for(Fuse *f, const Reach *r, const Node *sum) {
     if (k < 0) break;
     int number = r->items[k].group;
     below = f->groups[number].key;
-    if (r->items[k].at_point && may_carry(f, number, r, sum)) return number;
+    if (r->items[k].where == AT_POINT && may_carry(f, number, r, sum)) return number;
   }
   for (size_t k = 0; k < r->n_leaves; k++) {
     const int beside[] = {f->nodes[r->leaves[k]].summer, f->nodes[r->leaves[k]].reader};
@@ -299,9 +333,51 @@ static bool place_sum(Fuse *f, int number, NodeId id) {
     if (r.items[k].group != carrier) add_before(f, group, r.items[k].group);
   f->groups[number].carrier = carrier;
   Reach only = {0};
-  reach_group(f, &only, carrier, true);
+  reach_group(f, &only, carrier, AT_POINT);
   put(f, number, id, &only);
   return true;
+}
+
+// ---- sums of the same rows ------------------------------------------------------------------------------------------
+
+static bool may_join_rows(Fuse *f, int number, const Reach *r, const Node *sum) {
+  const Group *group = &f->groups[number];
+  return group->takes_more && group->behind == f->behind && group->n_roots < KERNEL_ROOTS_MOST &&
+         group->work + r->work <= MAX_WORK && is_of_rows(f, group) &&
+         kernel_same_rows(f->g, graph_node(f->g, group->root), sum) && others_run_before(f, r, number);
+}
+
+// A group that sums the same rows: what this sum needs of it, it reads at the row; or both read a tensor. -1: none.
+static int rows_to_join(Fuse *f, const Reach *r, const Node *sum) {
+  if (f->options->no_fuse || sum->op != OP_index || !are_fit_rows(f, sum)) return -1;
+  double below = INFINITY;
+  for (int tries = 0; tries < MAX_TRIES; tries++) {
+    int k = latest(f, r, below);
+    if (k < 0) break;
+    int number = r->items[k].group;
+    below = f->groups[number].key;
+    if (r->items[k].where != ELSEWHERE && may_join_rows(f, number, r, sum)) return number;
+  }
+  for (size_t k = 0; k < r->n_leaves; k++) {
+    int number = f->nodes[r->leaves[k]].rows;
+    if (number >= 0 && !reaches(r, number) && may_join_rows(f, number, r, sum)) return number;
+  }
+  return -1;
+}
+
+static void place_root(Fuse *f, NodeId id, const Reach *r) {
+  const Node *node = graph_node(f->g, id);
+  int number = rows_to_join(f, r, node);
+  if (number >= 0) {
+    f->groups[number].root = f->groups[number].space = id;
+    f->groups[number].n_roots++;
+  } else {
+    number = new_group(f, id, id, "a reduction or a move of rows has a kernel of its own");
+    if (place_sum(f, number, id)) return;
+  }
+  put(f, number, id, r);
+  if (node->op != OP_index || !are_fit_rows(f, node)) return;
+  for (size_t k = 0; k < r->n_leaves; k++) f->nodes[r->leaves[k]].rows = number;
 }
 
 static void place(Fuse *f, NodeId id) {
@@ -310,17 +386,14 @@ static void place(Fuse *f, NodeId id) {
   if (!root && !f->options->no_fuse && place_moved(f, id)) return;
   Reach r = {0};
   f->mark++;
-  reach_operands(f, &r, id, true);
-  int group = -1;
-  if (!root && !f->options->no_fuse) {
-    group = group_to_follow(f, &r, &node->shape);
-    if (group < 0) group = group_to_run_beside(f, &r, &node->shape);
+  reach_operands(f, &r, id, AT_POINT);
+  if (root) {
+    place_root(f, id, &r);
+    return;
   }
-  if (group < 0) {
-    const char *why = root ? "a reduction or a move of rows has a kernel of its own" : why_not(f, &r, &node->shape);
-    group = new_group(f, root ? id : NODE_NONE, id, why);
-  }
-  if (root && place_sum(f, group, id)) return;
+  int group = f->options->no_fuse ? -1 : group_to_follow(f, &r, &node->shape, true);
+  if (group < 0 && !f->options->no_fuse) group = group_to_run_beside(f, &r, &node->shape);
+  if (group < 0) group = new_group(f, NODE_NONE, id, why_not(f, &r, &node->shape));
   put(f, group, id, &r);
 }
 

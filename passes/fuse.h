@@ -24,11 +24,17 @@ typedef struct FuseNode {
   const char *must;  // why it has to be in memory, or NULL
   int reader;        // the latest rootless group that reads it at its point, or -1
   int summer;        // the latest group that sums over its points, or -1
-  int seen[2];       // marks of walks: elsewhere, at the point
+  int rows;          // the latest group of row sums that reads it at their points, or -1
+  int seen[3];       // marks of walks, by Where
 } FuseNode;
 
+// Where an operand is read: at the node's own point, of a sum its whole body's; at leading indices of it (a row's
+// result, plan.h); anywhere else.
+typedef enum Where { ELSEWHERE, AT_ROW, AT_POINT } Where;
+
 typedef struct Group {
-  NodeId root, space;
+  NodeId root, space;  // of several row sums the last
+  int n_roots;
   bool takes_more;  // nodes may come after the root
   bool behind;      // Fuse.behind of all its nodes
   double key;       // along every dependency keys grow: kernels run in their order
@@ -71,5 +77,6 @@ void fuse_name(Arena *arena, Plan *plan);
 bool fuse_is_root(const Node *node);
 // Is operand k of a pointwise or MAP node read at the node's own point?
 bool fuse_at_point(const Graph *g, const Node *node, int k);
+Where fuse_where(const Graph *g, const Node *node, int k);
 // The whole of fusion: sets plan->kernels, but for the scratch.
 void fuse_groups(Arena *arena, const PlanOptions *options, Plan *plan);

@@ -60,14 +60,20 @@ typedef struct Seats {
   int n_contexts;
 } Seats;
 
-bool fuse_is_root(const Node *node) {
-  if (node->op == OP_index) return node->index->combine != COMBINE_MAP;
-  return op_info(node->op)->class == OPC_MOVE;
-}
+bool fuse_is_root(const Node *node) { return kernel_reduces(node) || op_info(node->op)->class == OPC_MOVE; }
 
 bool fuse_at_point(const Graph *g, const Node *node, int k) {
   if (!shape_equal(&node->shape, &graph_node(g, node->in[k])->shape)) return false;
   return node->op == OP_index ? read_is_identity(node->index, &node->index->reads[k]) : true;
+}
+
+Where fuse_where(const Graph *g, const Node *node, int k) {
+  bool whole = false;
+  if (op_info(node->op)->class == OPC_MOVE) return ELSEWHERE;
+  if (!fuse_is_root(node) && fuse_at_point(g, node, k)) return AT_POINT;
+  if (node->op != OP_index) return graph_node(g, node->in[k])->shape.rank == 0 ? AT_ROW : ELSEWHERE;
+  if (!kernel_reads_row(g, node, k, &whole)) return ELSEWHERE;
+  return whole && fuse_is_root(node) ? AT_POINT : AT_ROW;
 }
 
 // ---- what is live, and what must be in memory -----------------------------------------------------------------------
@@ -94,7 +100,7 @@ static void describe_nodes(Fuse *f) {
   for (NodeId id = 0; (size_t)id < f->g->n_nodes; id++) {
     const Node *node = graph_node(f->g, id);
     FuseNode *n = &f->nodes[id];
-    n->group = n->reader = n->summer = -1;
+    n->group = n->reader = n->summer = n->rows = -1;
     n->base = op_info(node->op)->class == OPC_VIEW ? f->nodes[node->in[0]].base : id;
     n->elements = shape_points(&node->shape, f->symbol_values);
     n->contract = n->seat == SEAT_HOME && product_fits(f->g, node);

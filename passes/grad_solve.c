@@ -186,6 +186,19 @@ SolveTarget solve_target(const Node *node, int operand, const Shape *shape) {
   return apart;
 }
 
+// An index of one value need not be summed over: it is 0.
+static bool solve_ones(ReadSolution *s, const IndexDef *def) {
+  Form zero = form_number(0);
+  for (int k = 0; k < def->n_out + def->n_red; k++) {
+    int v = SOLVE_INDEX + k;
+    if (s->solved[v] || !dim_equal(def->extent[k], dim_const(1))) continue;
+    for (int other = SOLVE_INDEX; other < SOLVE_COUNT; other++)
+      if (!form_substitute(&s->value[other], v, &zero)) return false;
+    s->solved[v] = true;
+  }
+  return true;
+}
+
 bool solve_read(const Node *node, int operand, const SolveTarget *target, ReadSolution *s) {
   Solver solver = {node, node->index, operand, target, s};
   *s = solution_empty(node->index);
@@ -193,5 +206,5 @@ bool solve_read(const Node *node, int operand, const SolveTarget *target, ReadSo
   for (int d = 0; d < target->shape.rank; d++) fits = fits && solve_blocks(&solver, d);
   for (int d = fits ? next_dim(&solver, &fits) : -1; d >= 0; d = next_dim(&solver, &fits))
     if (!solve_dim(&solver, d)) return false;
-  return fits;
+  return fits && solve_ones(s, node->index);
 }

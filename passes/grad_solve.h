@@ -43,5 +43,5 @@ SolveTarget solve_target(const Node *node, int operand, const Shape *shape);
 // Windows side by side, x[.., 4 i + r, ..] with r in 0..4, need no sum: i = u // 4 and r = u mod 4. So it is where i
 // and r are not needed inside other expressions.
 //
-// False where the arithmetic leaves FORM_LIMIT.
+// What is left of an index of one value is 0. False where the arithmetic leaves FORM_LIMIT.
 bool solve_read(const Node *node, int operand, const SolveTarget *target, ReadSolution *s);

@@ -13,9 +13,7 @@
 //          different threads. A chunk of 8 images stays in the cache while all results of a weight gradient are added
 //          to; what is summed over the points of a kernel on its way (fuse.h) is cut into an image or a few.
 //   lanes  1 where the node fits the micro-kernel (product.h): its vector runs along the result's last index.
-//          Else 16 where the innermost reduced index has a symbolic extent or one of 8 or more, some read has stride 1
-//          along it, and none has stride 1 along the last output index of an extent other than 1. Row sums, full sums.
-//          Else 1.
+//          Else row_lanes (product.h): 16 for row sums and full sums, 1 for others.
 //
 // What is then computed stands with Order in ir.h.
 #include "passes.h"
@@ -25,9 +23,7 @@
 enum {
   ORDER_MAX_RESULTS = 1 << 18,  // elements of chunked results
   ORDER_MIN_CHUNK = 8,          // values of the first reduced index, of a product-sum
-  ORDER_MIN_POINTS = 512,       // points of a chunk
-  ORDER_LANES = 16,
-  ORDER_MIN_LANE_EXTENT = 8
+  ORDER_MIN_POINTS = 512        // points of a chunk
 };
 
 static bool is_divided(const Node *node, int index) {
@@ -59,39 +55,14 @@ static int64_t chunk_of(const Graph *g, const Node *node) {
   return !dim_is_const(first) || first.scale >= 2 * chunk ? chunk : 0;
 }
 
-static bool some_read_is_contiguous(const Graph *g, const Node *node, int index) {
-  for (int k = 0; k < node->n_in; k++) {
-    int64_t stride;
-    const Shape *shape = &graph_node(g, node->in[k])->shape;
-    if (read_stride(&node->index->reads[k], shape, index, &stride) && stride == 1) return true;
-  }
-  return false;
-}
-
-// The last output index that takes more than one value, or -1.
-static int last_moving(const IndexDef *def) {
-  int k = def->n_out - 1;
-  while (k >= 0 && dim_equal(def->extent[k], dim_const(1))) k--;
-  return k;
-}
-
-static int lanes_of(const Graph *g, const Node *node) {
-  const IndexDef *def = node->index;
-  if (product_fits(g, node)) return 1;
-  int inner = def->n_out + def->n_red - 1, vector = last_moving(def);
-  Dim extent = def->extent[inner];
-  if (dim_is_const(extent) && extent.scale < ORDER_MIN_LANE_EXTENT) return 1;
-  if (!some_read_is_contiguous(g, node, inner)) return 1;
-  return vector >= 0 && some_read_is_contiguous(g, node, vector) ? 1 : ORDER_LANES;
-}
-
 Graph *pass_order(PassContext *ctx, const Graph *g) {
   (void)ctx;
   Graph *to = graph_twin(g);
   for (NodeId id = 0; (size_t)id < g->n_nodes; id++) {
     const Node *node = graph_node(g, id);
     if (node->op != OP_index || node->index->combine != COMBINE_SUM || node->type != DT_F32) continue;
-    graph_own_index(to, id)->order = (Order){.chunk = chunk_of(g, node), .lanes = lanes_of(g, node)};
+    graph_own_index(to, id)->order =
+        (Order){.chunk = chunk_of(g, node), .lanes = product_fits(g, node) ? 1 : row_lanes(g, node)};
   }
   return to;
 }

@@ -49,6 +49,10 @@ typedef enum KernelKind {
 // or
 //   transposed copy of a node at the point. It is stored through its map, the kernel also writes the zeros that no
 //   point reaches, and nothing in the kernel reads it.
+// - Rows: a KERNEL_LOOP whose root sums over rows (kernel_sums_rows) may hold more than one such sum of the same rows
+//   (kernel_same_rows), the root the last, and nodes of the rows' own shape behind them. What needs a sum reads it, and
+//   whatever else needs it, at the row (kernel_reads_row) or at the point. The sums are taken one after the other, row
+//   by row; an output of the rows' shape is stored by one more pass over the row.
 // - A view (reshape) stands among the inputs under its own id; what it shows is never computed in the same kernel.
 // - Sums: a kernel may carry sums [c | n, i, j] whose points [n, i, j, c] are its own: it adds up their chunks on its
 // way,
@@ -61,7 +65,8 @@ typedef enum KernelKind {
 typedef struct Kernel {
   KernelKind kind;   // CONTRACT if and only if product_fits(root)
   const char *name;  // "conv2d_1.relu": readable, unique in the plan
-  NodeId root;       // a reducing index node, gather, scatter_add or concat; NODE_NONE: pointwise/movement only
+  NodeId root;       // a reducing index node, gather, scatter_add or concat; NODE_NONE: pointwise/movement only; of
+                     // several sums the last
   NodeId space;      // whose shape is iterated over: the root, or a pointwise, MAP or random node at the point
   NodeId *nodes;
   int n_nodes;  // all nodes computed inside, constants included, in order of their ids
@@ -82,7 +87,7 @@ typedef struct Kernel {
   const char *why_alone;  // what stopped fusion with the neighbours, for `dlc explain`
 } Kernel;
 
-enum { KERNEL_SUMS_MOST = 4 };
+enum { KERNEL_SUMS_MOST = 4, KERNEL_ROOTS_MOST = 8 };
 
 // Where the node stands among the kernel's `nodes`; -1: it is not computed there.
 int kernel_position(const Kernel *kernel, NodeId id);
@@ -92,6 +97,21 @@ int kernel_position(const Kernel *kernel, NodeId id);
 bool kernel_may_carry(const Node *sum);
 // Is read k of such a sum at the point?
 bool kernel_sum_reads_point(const Node *sum, int k);
+
+// Does the node reduce: sum, take an extreme or its position?
+static inline bool kernel_reduces(const Node *node) {
+  return node->op == OP_index && node->index->combine != COMBINE_MAP;
+}
+// A row of [out.. | reduced..] is all its reduced points; extents of 1 do not count. Does the node, no product-sum for
+// the micro-kernel, reduce whole rows of some operand, in plain order or along them, without chunks?
+bool kernel_sums_rows(const Graph *g, const Node *node);
+// Two nodes that sum rows: do they go over the same points, with the same lanes?
+bool kernel_same_rows(const Graph *g, const Node *a, const Node *b);
+// Is the shape that of the rows' elements, [out.., reduced..] but for extents of 1? index: NULL, or which index of
+// `sum` stands for each dimension, -1: none (an extent of 1).
+bool kernel_has_row_shape(const Node *sum, const Shape *shape, int *index);
+// Read k of an index node: at the leading indices, in order, but for extents of 1? *whole: at all of them.
+bool kernel_reads_row(const Graph *g, const Node *node, int k, bool *whole);
 
 // Is `output` a moved output of a kernel that computes `source` at the point? It is where output[i] = source[p] with
 // p[d] = i[axis[d]] + offset[d], every index of i used once, the last one last, and every p has its i: so source's

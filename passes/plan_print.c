@@ -62,7 +62,8 @@ static void print_kernel(const Plan *plan, int number, Text *out) {
   for (int k = 0; k < kernel->n_nodes; k++) {
     text_printf(out, "  %-9s", k ? "" : "computes");
     add_op(plan->graph, kernel->nodes[k], out);
-    text_add(out, kernel->nodes[k] == kernel->root ? "  (root)\n" : "\n");
+    bool sum = kernel_reduces(graph_node(plan->graph, kernel->nodes[k]));
+    text_add(out, kernel->nodes[k] == kernel->root ? "  (root)\n" : sum ? "  (sum)\n" : "\n");
   }
   add_values(plan, "reads", kernel->inputs, kernel->n_inputs, out);
   add_values(plan, "stores", kernel->outputs, kernel->n_outputs, out);

@@ -45,16 +45,29 @@ static bool reads_memory_only(const Kernel *kernel, const Node *root) {
   return kernel->kind == KERNEL_CONTRACT || root->op != OP_index;
 }
 
-// What needs the root reads it, and whatever else needs it, at the point; moved copies are read by nobody.
+static bool is_of_rows(const Check *c, int k) {
+  NodeId root = c->plan->kernels[k].root;
+  return root != NODE_NONE && kernel_sums_rows(c->g, graph_node(c->g, root));
+}
+
+// A sum of the same rows as the root.
+static bool is_row_sum(const Check *c, int k, NodeId id) {
+  const Node *root = graph_node(c->g, c->plan->kernels[k].root), *node = graph_node(c->g, id);
+  return is_of_rows(c, k) && kernel_sums_rows(c->g, node) && kernel_same_rows(c->g, root, node);
+}
+
+// What needs the root, or a sum before it, reads it, and whatever else needs it, at the point, or at its row; moved
+// copies are read by nobody.
 static bool check_behind(Check *c, int k, NodeId id) {
   const Node *node = graph_node(c->g, id);
-  if (id == c->plan->kernels[k].root) c->behind[id] = 2 * k + 1;
+  if (fuse_is_root(node)) c->behind[id] = 2 * k + 1;
   for (int j = 0; j < node->n_in; j++) {
     NodeId in = node->in[j];
     if (c->behind[in] == 2 * k + 2) return BREACH(c, "kernel %d: %%%d reads a moved output", k, id);
     if (c->behind[in] != 2 * k + 1) continue;
     bool moved = kernel_moved_output(c->g, id, in, NULL, NULL);
-    if (!moved && !fuse_at_point(c->g, node, j))
+    Where where = fuse_where(c->g, node, j);
+    if (!moved && where != AT_POINT && (where != AT_ROW || !is_of_rows(c, k)))
       return BREACH(c, "kernel %d: %%%d reads the root at other points", k, id);
     c->behind[id] = 2 * k + (moved ? 2 : 1);
   }
@@ -66,7 +79,8 @@ static bool check_node(Check *c, int k, NodeId id) {
   const Node *node = graph_node(c->g, id);
   if (op_info(node->op)->class == OPC_VIEW || is_source(c->g, id))
     return BREACH(c, "kernel %d computes %%%d, which needs no computing", k, id);
-  if (fuse_is_root(node) && id != kernel->root) return BREACH(c, "kernel %d has a second root, %%%d", k, id);
+  if (fuse_is_root(node) && id != kernel->root && (kernel->root == NODE_NONE || !is_row_sum(c, k, id)))
+    return BREACH(c, "kernel %d has a second root, %%%d, which is no sum of the same rows", k, id);
   if (id == kernel->root && kernel->carrier >= 0) return check_behind(c, k, id);  // another kernel reads for it
   for (int j = 0; j < node->n_in; j++) {
     bool computed = c->inside[node->in[j]] == 2 * k + 1, read = c->inside[node->in[j]] == 2 * k + 2;
@@ -117,7 +131,10 @@ static bool check_outputs(Check *c, int k) {
     if (place->region == REGION_ARENA && place->first != (kernel->once ? 0 : k))
       return BREACH(c, "%%%d's place begins at another kernel", id);
     bool same = shape_equal(&graph_node(c->g, id)->shape, &graph_node(c->g, kernel->space)->shape);
-    if (!same && !is_moved(c, kernel, id)) return BREACH(c, "kernel %d stores %%%d, which has another shape", k, id);
+    bool row =
+        is_of_rows(c, k) && kernel_has_row_shape(graph_node(c->g, kernel->root), &graph_node(c->g, id)->shape, NULL);
+    if (!same && !row && !is_moved(c, kernel, id))
+      return BREACH(c, "kernel %d stores %%%d, which has another shape", k, id);
   }
   return true;
 }

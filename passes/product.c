@@ -213,3 +213,38 @@ bool product_in_order(const Graph *g, const Node *node) {
       if (def->reads[k].at[d].kind != DIV_NONE) return false;
   return true;
 }
+
+// ---- sums along rows
+// --------------------------------------------------------------------------------------------------
+
+static bool read_is_contiguous(const Graph *g, const Node *node, int k, int index) {
+  int64_t stride;
+  return read_stride(&node->index->reads[k], &graph_node(g, node->in[k])->shape, index, &stride) && stride == 1;
+}
+
+// The last output index that takes more than one value, or -1.
+static int last_moving(const IndexDef *def) {
+  int k = def->n_out - 1;
+  while (k >= 0 && dim_equal(def->extent[k], dim_const(1))) k--;
+  return k;
+}
+
+int row_lanes(const Graph *g, const Node *node) {
+  const IndexDef *def = node->index;
+  int inner = def->n_out + def->n_red - 1, last = last_moving(def);
+  if (def->n_red == 0 || (dim_is_const(def->extent[inner]) && def->extent[inner].scale < ROW_LANES)) return 1;
+  bool along = false;
+  for (int k = 0; k < node->n_in; k++) {
+    if (!moves_with(&def->reads[k], inner)) continue;
+    if (last >= 0 && read_is_contiguous(g, node, k, last)) return 1;
+    along |= read_is_contiguous(g, node, k, inner);
+  }
+  return along ? ROW_LANES : 1;
+}
+
+int reduction_lanes(const Graph *g, const Node *node) {
+  const IndexDef *def = node->index;
+  bool ordered = def->combine == COMBINE_SUM || def->combine == COMBINE_PROD;
+  if (!ordered || def->body[def->n_body - 1].type != DT_F32) return row_lanes(g, node);
+  return def->order.lanes > 1 ? def->order.lanes : 1;
+}

@@ -25,6 +25,7 @@
 enum {
   PRODUCT_MIN_WIDTH = 4,
   PRODUCT_MAX_CLASSES = 64,
+  ROW_LANES = 16,
   NOMINAL_SYMBOL = 32  // what an unknown batch counts as where costs are weighed
 };
 
@@ -56,6 +57,14 @@ bool read_overhang(const IndexDef *def, const Read *read, int d, Dim dim, int64_
 // Elements by which the read's address moves when the index grows by one. False where that is no constant: a division
 // of the index, or a symbolic extent inside.
 bool read_stride(const Read *read, const Shape *operand, int index, int64_t *stride);
+
+// 16 where a node's reduction goes along rows in 16 lanes: its innermost reduced index has an extent of 16 or more, or
+// a symbol's, some read has stride 1 along it, and none that moves with it has stride 1 along the last output index of
+// an extent other than 1. Else 1: one result a lane.
+int row_lanes(const Graph *g, const Node *node);
+// The lanes along the reduction that a reducing node has: what pass `order` gave a float sum or product, else
+// row_lanes.
+int reduction_lanes(const Graph *g, const Node *node);
 
 // For weighing costs: points of the node's whole index space, elements of a shape, as doubles that cannot overflow.
 // symbol_values NULL: every symbol counts NOMINAL_SYMBOL.

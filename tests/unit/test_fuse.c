@@ -179,7 +179,7 @@ static void test_cheap_values_are_recomputed(void **state) {
       fixture_plan_text(*state,
                         "graph g (N) { %0 = input \"x\" : f32[N,9] %1 = const 2.0 : f32[] %2 = mul %0, %1 : f32[N,9]\n"
                         "%3 = index sum [n:N | c:9] { %2[n, c] } : f32[N]\n"
-                        "%4 = index max [n:N | c:9] { %2[n, c] } : f32[N]\n"
+                        "%4 = index max [c:9 | n:N] { %2[n, c] } : f32[9]\n"
                         "return result \"y\" = %3 return result \"z\" = %4 }",
                         5);
   NodeId twice = fixture_find(plan->graph, OP_mul, 0, 0);
@@ -203,8 +203,8 @@ static void test_dear_values_are_stored(void **state) {
 static void test_two_readers_recompute_three_load(void **state) {
 #define TWO_TENSORS \
   "graph g (N) { %0 = input \"x\" : f32[N,9] %1 = input \"y\" : f32[N,9] %2 = add %0, %1 : f32[N,9]\n" \
-  "%3 = index sum [n:N | c:9] { %2[n, c] } : f32[N] %4 = index max [n:N | c:9] { %2[n, c] } : f32[N]\n" \
-  "%5 = index min [n:N | c:9] { %2[n, c] } : f32[N] return result \"a\" = %3 return result \"b\" = %4 "
+  "%3 = index sum [n:N | c:9] { %2[n, c] } : f32[N] %4 = index max [c:9 | n:N] { %2[n, c] } : f32[9]\n" \
+  "%5 = index min [| n:N, c:9] { %2[n, c] } : f32[] return result \"a\" = %3 return result \"b\" = %4 "
   Plan *plan = fixture_plan_text(*state, TWO_TENSORS "}", 5);
   assert_int_equal(computing_kernels(plan, 2), 2);
   assert_false(is_stored(plan, 2));
@@ -336,6 +336,68 @@ static void test_dead_nodes_have_no_kernel(void **state) {
   assert_int_equal(computing_kernels(plan, fixture_find(plan->graph, OP_log, 0, 0)), 0);
 }
 
+// ---- rows -----------------------------------------------------------------------------------------------------------
+
+#define SOFTMAX \
+  "graph g (N) { %0 = input \"x\" : f32[N,24] %1 = index max [n:N | c:24] { %0[n, c] } : f32[N]\n" \
+  "%2 = index map [n:N, c:24] { exp(sub(%0[n, c], %1[n])) } : f32[N,24]\n" \
+  "%3 = index sum [n:N | c:24] { %2[n, c] } : f32[N]\n"
+
+static void test_sums_of_a_row_share_a_kernel(void **state) {
+  Plan *plan = fixture_plan_text(*state,
+                                 SOFTMAX
+                                 "%4 = index map [n:N, c:24] { div(%2[n, c], %3[n]) } : f32[N,24]\n"
+                                 "return result \"y\" = %4 }",
+                                 5);
+  assert_kernels(*state, plan, 1);
+  const Kernel *kernel = &plan->kernels[0];
+  assert_int_equal(kernel->root, fixture_find(plan->graph, OP_index, COMBINE_SUM, 0));
+  assert_int_equal(kernel->n_outputs, 1);
+}
+
+// A sum that reads the same rows joins although it needs nothing of the others.
+static void test_sums_beside_each_other_share_a_kernel(void **state) {
+  Plan *plan = fixture_plan_text(*state,
+                                 SOFTMAX
+                                 "%4 = index min [n:N | c:24] { %0[n, c] } : f32[N]\n"
+                                 "return result \"y\" = %3 return result \"z\" = %4 }",
+                                 5);
+  assert_kernels(*state, plan, 1);
+  assert_int_equal(plan->kernels[0].n_outputs, 2);
+}
+
+// Rows reversed, columns, and parts of rows are no rows.
+static void test_other_points_are_no_rows(void **state) {
+  static const char *const others[] = {
+      "%4 = index sum [n:N | c:24] { mul(%0[n, c], %3[n]) } : f32[N] %5 = index map [c:24, n:N] { mul(%0[n, c], %4[n]) } "
+      ": f32[24,N] return result \"y\" = %5 }",
+      "%4 = index max [n:N | c:12] { mul(%0[n, c], %3[n]) } : f32[N] return result \"y\" = %4 }",
+  };
+  static const int kernels[] = {2, 2};
+  for (int k = 0; k < 2; k++) {
+    Plan *plan = fixture_plan_text(*state, arena_printf(((Fixture *)*state)->arena, "%s%s", SOFTMAX, others[k]), 5);
+    assert_int_equal(plan->n_kernels, kernels[k]);
+  }
+}
+
+// A sum over the batch is in chunks, which threads share: it waits, and what it makes of a row has a kernel of its own.
+static void test_chunked_sums_are_no_rows(void **state) {
+  Plan *plan = fixture_plan_text(*state,
+                                 "graph g (N) { %0 = input \"x\" : f32[N] %1 = index sum [| n:N] { %0[n] } : f32[]\n"
+                                 "%2 = div %0, %1 : f32[N] return result \"y\" = %2 }",
+                                 2000);
+  assert_int_equal(plan->n_kernels, 2);
+}
+
+// Few long rows are shared out by kernels of their own.
+static void test_long_rows_are_shared_out(void **state) {
+#define LONG \
+  "graph g (N) { %0 = input \"x\" : f32[N,16384] %1 = index max [n:N | c:16384] { %0[n, c] } : f32[N]\n" \
+  "%2 = index map [n:N, c:16384] { sub(%0[n, c], %1[n]) } : f32[N,16384] return result \"y\" = %2 }"
+  assert_int_equal(fixture_plan_text(*state, LONG, 2)->n_kernels, 2);
+  assert_int_equal(fixture_plan_text(*state, LONG, 64)->n_kernels, 1);
+}
+
 static void test_no_fuse(void **state) {
   Fixture *f = *state;
   const PlanOptions options = {.no_fuse = true};
@@ -349,8 +411,8 @@ static void test_names_are_unique(void **state) {
   Plan *plan = fixture_plan_text(*state,
                                  "graph g (N) { %0 = input \"x\" : f32[N,8]\n"
                                  "%1 = index max [n:N | c:8] { %0[n, c] } : f32[N] @softmax \"m.softmax\"\n"
-                                 "%2 = index min [n:N | c:8] { %0[n, c] } : f32[N] @softmax \"m.softmax\"\n"
-                                 "%3 = index prod [n:N | c:8] { %0[n, c] } : f32[N]\n"
+                                 "%2 = index min [c:8 | n:N] { %0[n, c] } : f32[8] @softmax \"m.softmax\"\n"
+                                 "%3 = index prod [| n:N, c:8] { %0[n, c] } : f32[]\n"
                                  "return result \"a\" = %1 return result \"b\" = %2 return result \"c\" = %3 }",
                                  5);
   assert_string_equal(plan->kernels[0].name, "softmax");
@@ -396,6 +458,11 @@ int main(void) {
       TEST(test_moves_read_memory),
       TEST(test_constant_shown_by_reshape),
       TEST(test_dead_nodes_have_no_kernel),
+      TEST(test_sums_of_a_row_share_a_kernel),
+      TEST(test_sums_beside_each_other_share_a_kernel),
+      TEST(test_other_points_are_no_rows),
+      TEST(test_chunked_sums_are_no_rows),
+      TEST(test_long_rows_are_shared_out),
       TEST(test_no_fuse),
       TEST(test_names_are_unique),
       TEST(test_weight_gradients_are_named_after_them),

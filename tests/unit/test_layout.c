@@ -307,14 +307,17 @@ static void test_order_of_products(void **state) {
 
 static void test_order_of_sums(void **state) {
   Fixture *f = *state;
-  assert_order(f, SUM1("f32[N,10]", "[n:N | c:10] { %0[n, c] } : f32[N]"), 0, 16);  // softmax
-  assert_order(f, SUM1("f32[N,7]", "[n:N | c:7] { %0[n, c] } : f32[N]"), 0, 1);     // too few for lanes
+  assert_order(f, SUM1("f32[N,16]", "[n:N | c:16] { %0[n, c] } : f32[N]"), 0, 16);  // softmax
+  assert_order(f, SUM1("f32[N,15]", "[n:N | c:15] { %0[n, c] } : f32[N]"), 0, 1);   // too few for lanes
+  // what does not move along the row has no say
+  assert_order(f, PRODUCT("f32[N,16]", "f32[N]", "[n:N | c:16] { exp(sub(%0[n, c], %1[n])) } : f32[N]"), 0, 16);
+  assert_order(f, PRODUCT("f32[N,16]", "f32[16,N]", "[n:N | c:16] { mul(%0[n, c], %1[c, n]) } : f32[N]"), 0, 1);
   assert_order(f, SUM1("f32[N,8,8,16]", "[c:16 | n:N, i:8, j:8] { %0[n, i, j, c] } : f32[16]"), 8, 1);  // statistics
   assert_order(f, SUM1("f32[N,10]", "[c:10 | n:N] { %0[n, c] } : f32[10]"), 512, 1);                    // bias gradient
   assert_order(f, SUM1("f32[N]", "[| n:N] { %0[n] } : f32[]"), 512, 16);                                // loss
   assert_order(f, SUM1("f32[N,4,4,16]", "[n:N, c:16 | i:4, j:4] { %0[n, i, j, c] } : f32[N,16]"), 0, 1);  // global pool
   assert_order(f, SUM1("f32[40,40]", "[| i:40, j:40] { %0[i, j] } : f32[]"), 16, 16);
-  assert_order(f, SUM1("f32[N,9]", "[n:N, o:1 | c:9] { %0[n, c] } : f32[N,1]"), 0, 16);  // a last index of 1
+  assert_order(f, SUM1("f32[N,19]", "[n:N, o:1 | c:19] { %0[n, c] } : f32[N,1]"), 0, 16);  // a last index of 1
 }
 
 static void test_order_not_of_divided_index(void **state) {

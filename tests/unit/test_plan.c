@@ -325,6 +325,47 @@ static void test_checker_sees(void **state) {
   assert_breach(f, spoil_order, "no kernel before it stores");
 }
 
+#define ROWS \
+  "graph g (N) { %0 = input \"x\" : f32[N,24] %1 = index max [n:N | c:24] { %0[n, c] } : f32[N]\n" \
+  "%2 = index sum [n:N | c:24] { sub(%0[n, c], %1[n]) } : f32[N]\n" \
+  "%3 = index map [n:N, c:24] { sub(%0[n, c], %2[n]) } : f32[N,24]\n" \
+  "%4 = index map [c:24, n:N] { %0[n, c] } : f32[24,N] return result \"y\" = %3 return result \"z\" = %4 }"
+
+// One kernel takes %1 and %2 and stores %3; as the spoiler changes the graph, it may not.
+static void assert_row_breach(Fixture *f, void (*spoil)(Plan *plan, Node *sum, Node *row), const char *words) {
+  Plan *plan = fixture_plan_text(f, ROWS, 5);
+  Text why = text_new(f->arena);
+  assert_true(plan_verify(plan, &why));
+  spoil(plan, (Node *)graph_node(plan->graph, 2), (Node *)graph_node(plan->graph, 3));
+  assert_false(plan_verify(plan, &why));
+  if (!strstr(why.bytes, words)) fail_msg("'%s', not '%s'", why.bytes, words);
+}
+
+static void spoil_sum_extent(Plan *plan, Node *sum, Node *row) {
+  (void)plan, (void)row;
+  sum->index->extent[1] = dim_const(23);
+}
+static void spoil_row_read(Plan *plan, Node *sum, Node *row) {
+  (void)plan, (void)sum;
+  row->index->reads[1].at[0].offset = -1;
+}
+static void spoil_row_shape(Plan *plan, Node *sum, Node *row) {
+  (void)plan, (void)sum;
+  row->shape.dim[1] = dim_const(12);
+}
+static void spoil_chunk(Plan *plan, Node *sum, Node *row) {
+  (void)plan, (void)row;
+  sum->index->order.chunk = 8;
+}
+
+static void test_checker_sees_rows(void **state) {
+  Fixture *f = *state;
+  assert_row_breach(f, spoil_sum_extent, "no sum of the same rows");
+  assert_row_breach(f, spoil_row_read, "reads the root at other points");
+  assert_row_breach(f, spoil_row_shape, "another shape");
+  assert_row_breach(f, spoil_chunk, "no sum of the same rows");
+}
+
 // ---- random graphs --------------------------------------------------------------------------------------------------
 
 enum { RANDOM_NODES = 60 };
@@ -447,6 +488,7 @@ int main(void) {
       TEST(test_limit_names_the_largest_first),
       TEST(test_sizes_beyond_memory),
       TEST(test_checker_sees),
+      TEST(test_checker_sees_rows),
       TEST(test_random_graphs),
       TEST(test_long_graph),
   };
