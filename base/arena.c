@@ -24,15 +24,23 @@ struct Arena {
 };
 
 // Large blocks cost less by huge pages: half of what compiling a deep network takes was page faults.
-static void wish_huge(uintptr_t first, uintptr_t last) {
-  if (first < last) (void)madvise((void *)first, last - first, MADV_HUGEPAGE);
+static void wish(uintptr_t first, uintptr_t last, int advice) {
+  if (first < last) (void)madvise((void *)first, last - first, advice);
+}
+
+// A block's end has small pages where a huge one would add more than a twentieth to what is asked for.
+static void wish_for_block(uintptr_t block, size_t bytes) {
+  size_t whole = bytes / HUGE_PAGE * HUGE_PAGE, all = (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+  if ((all - bytes) * 20 <= bytes) whole = all;
+  wish(block, block + whole, MADV_HUGEPAGE);
+  wish(block + whole, block + all, MADV_NOHUGEPAGE);
 }
 
 static void *system_alloc(void *state, size_t bytes, size_t align) {
   (void)state;
   if (align <= ALIGNMENT) return malloc(bytes);
   void *block = aligned_alloc(align, (bytes + align - 1) / align * align);
-  if (block && align == HUGE_PAGE) wish_huge((uintptr_t)block, (uintptr_t)block + bytes);
+  if (block && align == HUGE_PAGE) wish_for_block((uintptr_t)block, bytes);
   return block;
 }
 
@@ -47,7 +55,8 @@ static void *system_alloc_pages(void *state, size_t bytes) {
   (void)state;
   char *block = calloc(1, bytes);
   uintptr_t begin = (uintptr_t)block;
-  if (block) wish_huge((begin + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE, (begin + bytes) / HUGE_PAGE * HUGE_PAGE);
+  uintptr_t first = (begin + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE, last = (begin + bytes) / HUGE_PAGE * HUGE_PAGE;
+  if (block) wish(first, last, MADV_HUGEPAGE);
   return block;
 }
 
