@@ -14,8 +14,8 @@
 #include <string.h>
 
 enum {
-  HALO_MAX_GROWTH = 8,  // padded elements for each of the value
-  HALO_MIN_REUSE = 8    // multiply-adds for each padded element
+  HALO_MAX_GROWTH = 8,                // padded elements for each of the value
+  HALO_MIN_REUSE = PRODUCT_MIN_REUSE  // multiply-adds for each padded element
 };
 
 typedef struct Margin {

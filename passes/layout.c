@@ -76,14 +76,6 @@ static bool sort_reduced(const IndexDef *def, const Read *read, const Shape *sha
   return moved;
 }
 
-static void renumber(Read *read, const int *place) {
-  for (int d = 0; d < read->rank; d++) {
-    IndexExpr old = read->at[d];
-    read->at[d].n_terms = 0;
-    for (int t = 0; t < old.n_terms; t++) index_add_term(&read->at[d], place[old.term[t].index], old.term[t].coef);
-  }
-}
-
 static void permute(IndexDef *def, const int *order) {
   const IndexDef old = *def;
   int place[IR_MAX_INDICES];
@@ -92,7 +84,7 @@ static void permute(IndexDef *def, const int *order) {
     def->extent[k] = old.extent[order[k]];
     def->name[k] = old.name[order[k]];
   }
-  for (int k = 0; k < 2; k++) renumber(&def->reads[k], place);
+  for (int k = 0; k < 2; k++) read_renumber(&def->reads[k], place);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

@@ -43,6 +43,14 @@ bool read_overhang(const IndexDef *def, const Read *read, int d, Dim dim, int64_
   return true;
 }
 
+void read_renumber(Read *read, const int *place) {
+  for (int d = 0; d < read->rank; d++) {
+    IndexExpr old = read->at[d];
+    read->at[d].n_terms = 0;
+    for (int t = 0; t < old.n_terms; t++) index_add_term(&read->at[d], place[old.term[t].index], old.term[t].coef);
+  }
+}
+
 bool read_stride(const Read *read, const Shape *operand, int index, int64_t *stride) {
   int64_t unit = 1;
   bool known = true;

@@ -25,6 +25,7 @@
 enum {
   PRODUCT_MIN_WIDTH = 4,
   PRODUCT_MAX_CLASSES = 64,
+  PRODUCT_MIN_REUSE = 6,  // multiply-adds for each element of a padded copy
   ROW_LANES = 16,
   NOMINAL_SYMBOL = 32  // what an unknown batch counts as where costs are weighed
 };
@@ -65,6 +66,9 @@ int row_lanes(const Graph *g, const Node *node);
 // The lanes along the reduction that a reducing node has: what pass `order` gave a float sum or product, else
 // row_lanes.
 int reduction_lanes(const Graph *g, const Node *node);
+
+// Index k of the read's expressions becomes place[k].
+void read_renumber(Read *read, const int *place);
 
 // For weighing costs: points of the node's whole index space, elements of a shape, as doubles that cannot overflow.
 // symbol_values NULL: every symbol counts NOMINAL_SYMBOL.

@@ -60,6 +60,18 @@ static const OpCaseText op_case_index_texts[] = {
      "%2 = index sum [n:N, i:9, j:7, c:17 | r:3, s:3]"
      " { mul(%0[n, i + r - 1, j + s - 1, c], %1[r, s, c]) } : f32[N,9,7,17]"
      " return result \"y\" = %2"},
+    {"conv to one channel, padded", CASE_SMOOTH,
+     "%0 = input \"x\" : f32[N,7,9,5] %1 = input \"w\" : f32[5,5,5,1]"
+     "%2 = index sum [n:N, i:7, j:9, o:1 | r:5, s:5, c:5] { mul(%0[n, i + r - 2, j + s - 2, c], %1[r, s, c, o]) }"
+     " : f32[N,7,9,1] return result \"y\" = %2"},
+    {"conv to three channels", CASE_SMOOTH,
+     "%0 = input \"x\" : f32[N,9,20,6] %1 = input \"w\" : f32[3,3,6,3]"
+     "%2 = index sum [n:N, i:7, j:18, o:3 | r:3, s:3, c:6] { mul(%0[n, i + r, j + s, c], %1[r, s, c, o]) }"
+     " : f32[N,7,18,3] return result \"y\" = %2"},
+    {"weight gradient of two channels", CASE_SMOOTH,
+     "%0 = input \"x\" : f32[N,6,9,16] %1 = input \"dy\" : f32[N,4,7,2]"
+     "%2 = index sum [r:3, s:3, c:16, o:2 | n:N, i:4, j:7] { mul(%0[n, i + r, j + s, c], %1[n, i, j, o]) }"
+     " : f32[3,3,16,2] return result \"y\" = %2"},
     {"conv1d flipped", CASE_SMOOTH,
      "%0 = input \"x\" : f32[31,3] %1 = input \"w\" : f32[5,3,8]"
      "%2 = index sum [i:35, o:8 | r:5, c:3] { mul(%0[i - r, c], %1[r, c, o]) } : f32[35,8] return result \"y\" = %2"},
