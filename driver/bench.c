@@ -1,5 +1,7 @@
 // dlc bench: times steps on data in memory (steps.h), and shows where the time goes.
 #include <cjson/cJSON.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 
 #include "commands.h"
@@ -10,6 +12,13 @@
 
 static double round_to(double value, double unit) { return (double)(int64_t)(value / unit + 0.5) * unit; }
 
+// To six significant digits: a step of a small network takes less than a microsecond.
+static double round_digits(double value) {
+  char text[32];
+  snprintf(text, sizeof text, "%.6g", value);
+  return strtod(text, NULL);
+}
+
 static void print_json(const Steps *b, const Profile *profile) {
   struct rusage usage;
   getrusage(RUSAGE_SELF, &usage);
@@ -19,9 +28,9 @@ static void print_json(const Steps *b, const Profile *profile) {
   cJSON_AddStringToObject(line, "mode", b->trains ? "train" : "infer");
   cJSON_AddNumberToObject(line, "batch", (double)b->p->batch);
   cJSON_AddNumberToObject(line, "threads", team_size(b->runner->team));
-  cJSON_AddNumberToObject(line, "ms_median", round_to(middle, 1e-4));
-  cJSON_AddNumberToObject(line, "ms_min", round_to(b->times[0], 1e-4));
-  cJSON_AddNumberToObject(line, "images_per_s", round_to((double)b->p->batch * 1e3 / middle, 0.1));
+  cJSON_AddNumberToObject(line, "ms_median", round_digits(middle));
+  cJSON_AddNumberToObject(line, "ms_min", round_digits(b->times[0]));
+  cJSON_AddNumberToObject(line, "images_per_s", round_digits((double)b->p->batch * 1e3 / middle));
   cJSON_AddNumberToObject(line, "steps", b->n_times);
   cJSON_AddNumberToObject(line, "compile_s", round_to(b->compile_s, 1e-4));
   cJSON_AddNumberToObject(line, "first_step_s", round_to(b->first_step_s, 1e-4));
@@ -39,12 +48,13 @@ static void print_json(const Steps *b, const Profile *profile) {
 
 static void print_text(const Steps *b) {
   double middle = steps_median(b);
+  Text rate = text_new(b->arena);
+  report_rate((double)b->p->batch * 1e3 / middle, b->unit->lowered->graph, &rate);
   text_printf(&b->session->out,
-              "%s, %s, batch %lld, %d threads: median %.4g ms, least %.4g ms, %.6g rows/s over %d steps\n"
+              "%s, %s, batch %lld, %d threads: median %.4g ms, least %.4g ms, %s over %d steps\n"
               "compiled in %.3f s; first step done %.3f s after the start\n",
               b->p->model_name, b->trains ? "training" : "inference", (long long)b->p->batch,
-              team_size(b->runner->team), middle, b->times[0], (double)b->p->batch * 1e3 / middle, b->n_times,
-              b->compile_s, b->first_step_s);
+              team_size(b->runner->team), middle, b->times[0], rate.bytes, b->n_times, b->compile_s, b->first_step_s);
 }
 
 // ---- the command ----------------------------------------------------------------------------------------------------

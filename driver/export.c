@@ -40,6 +40,7 @@ int command_export(Session *session) {
   const char *path = session->options.output;
   if (!path) path = arena_printf(session->arena, "%s.onnx", p->model_name);
   int error = io_replace(session->io, session->arena, path, bytes, size);
+  if (!error && !session->options.output) text_printf(&session->out, "%s\n", path);
   if (!error) return STATUS_DONE;
   diag_error(session->sink, DIAG_E0651, SPAN_NONE, "cannot write '%s': %s", path, strerror(-error));
   return STATUS_WRITE;

@@ -110,6 +110,7 @@ static int write_found(GradRun *g) {
   const char *path = s->options.output;
   if (!path) path = arena_printf(s->arena, "%s.grads.safetensors", g->p->model_name);
   int error = safetensors_write(s->io, s->arena, path, g->found, g->n_found, NULL);
+  if (!error && !s->options.output) text_printf(&s->out, "%s\n", path);
   if (!error) return STATUS_DONE;
   diag_error(s->sink, DIAG_E0651, SPAN_NONE, "cannot write '%s': %s", path, strerror(-error));
   return STATUS_WRITE;

@@ -25,5 +25,6 @@ int command_init(Session *session) {
     diag_error(session->sink, DIAG_E0651, SPAN_NONE, "cannot write '%s': %s", path, strerror(-error));
     return STATUS_WRITE;
   }
+  if (!session->options.output) text_printf(&session->out, "%s\n", path);
   return STATUS_DONE;
 }

@@ -154,6 +154,10 @@ static const Row rows[] = {
 };
 enum { ROWS = sizeof rows / sizeof rows[0] };
 
+// Taken by every command that takes a program, also where they change nothing: what holds for one command of a script
+// holds for the next. Help names them where they matter.
+static const char common[] = "model set batch data seed threads passes no-fuse conv numerics cpu memory-limit";
+
 int options_count(void) { return ROWS; }
 OptionInfo options_info(int option) { return rows[option].info; }
 const char *options_choices(int option) { return rows[option].choices; }
@@ -280,6 +284,11 @@ static const Row *find_row(const char *name, size_t length) {
   return NULL;
 }
 
+static bool is_common(const Row *row, const char *command) {
+  return list_has(common, ' ', row->info.name, strlen(row->info.name)) &&
+         list_has(PROGRAM, ' ', command, strlen(command));
+}
+
 static const Row *find_letter(char letter) {
   for (int k = 0; k < ROWS; k++)
     if (rows[k].info.letter && rows[k].info.letter == letter) return &rows[k];
@@ -308,7 +317,7 @@ static bool report_foreign(Reader *r, const Row *row) {
 // One option whose row is known; `value` is what stood after '=', or NULL.
 static bool read_option(Reader *r, const Row *row, const char *value) {
   const char *name = row->info.name;
-  if (!options_takes((int)(row - rows), r->command)) return report_foreign(r, row);
+  if (!options_takes((int)(row - rows), r->command) && !is_common(row, r->command)) return report_foreign(r, row);
   if (r->given[row - rows] && row->kind != ARG_SETTING)
     return diag_error(r->sink, DIAG_E0601, SPAN_NONE, "--%s is given twice", name), false;
   r->given[row - rows] = true;

@@ -27,20 +27,44 @@ static void run_rows(Prediction *p, int64_t first, int64_t rows) {
     runner_keep_rows(r, &r->step->outputs[k], runner_output(r, k), first, rows, p->results[k]);
 }
 
-// --output y.npy of a model with one output, or a=a.npy,b=b.npy.
+// `name` is no output of the model; NULL: none was named, though there are several.
+static void report_output(Prediction *p, const char *name) {
+  const DlcStep *step = p->runner->step;
+  Text names = text_new(p->session->arena), form = text_new(p->session->arena);
+  for (int k = 0; k < step->n_outputs; k++) {
+    text_printf(&names, "%s'%s'", k ? ", " : "", step->outputs[k].name);
+    text_printf(&form, "%s%s=%s.npy", k ? "," : "", step->outputs[k].name, step->outputs[k].name);
+  }
+  Diag *diag = name ? diag_error(p->session->sink, DIAG_E0450, SPAN_NONE, "the model has no output '%s'", name)
+                    : diag_error(p->session->sink, DIAG_E0450, SPAN_NONE,
+                                 "--output names one file, the model has %d outputs", step->n_outputs);
+  diag_line(p->session->sink, diag, DIAG_NOTE, step->n_outputs > 1 ? "its outputs are %s" : "its output is %s",
+            names.bytes);
+  diag_line(p->session->sink, diag, DIAG_HELP, "--output %s", form.bytes);
+}
+
+// The output that goes into a file of --output: y.npy of a model with one output, or a=a.npy,b=b.npy. -1: none.
+static int output_of(const Prediction *p, const NamedFile *file) {
+  if (file->name) return runner_find_output(p->runner, OUT_RESULT, file->name);
+  return p->runner->step->n_outputs == 1 ? 0 : -1;
+}
+
+static bool check_outputs(Prediction *p) {
+  NamedFiles files = bindings_parse(p->session->arena, p->session->options.output);
+  for (int k = 0; k < files.n_items; k++) {
+    if (output_of(p, &files.items[k]) >= 0) continue;
+    report_output(p, files.items[k].name);
+    return false;
+  }
+  return true;
+}
+
 static int write_outputs(Prediction *p) {
   const DlcStep *step = p->runner->step;
   NamedFiles files = bindings_parse(p->session->arena, p->session->options.output);
   for (int k = 0; k < files.n_items; k++) {
     const NamedFile *file = &files.items[k];
-    int output = file->name ? runner_find_output(p->runner, OUT_RESULT, file->name) : step->n_outputs == 1 ? 0 : -1;
-    if (output < 0) {
-      Diag *diag = diag_error(p->session->sink, DIAG_E0450, SPAN_NONE, "the model has no output '%s'",
-                              file->name ? file->name : file->path);
-      for (int n = 0; n < step->n_outputs; n++)
-        diag_line(p->session->sink, diag, DIAG_NOTE, "there is '%s'", step->outputs[n].name);
-      return STATUS_DATA;
-    }
+    int output = output_of(p, file);
     int status = tensor_write(p->session, file->path, p->runner, &step->outputs[output], p->rows, p->results[output]);
     if (status != STATUS_DONE) return status;
   }
@@ -91,7 +115,7 @@ static int predict(Session *session, Pipeline *pipeline, Unit *unit, Team *team)
   Prediction p = {.session = session, .runner = runner_new(session->arena, unit, team, NULL)};
   const DlcStep *step = p.runner->step;
   p.inputs = arena_array(session->arena, (size_t)step->n_inputs, sizeof *p.inputs);
-  if (!runner_load_weights(session, p.runner)) return STATUS_DATA;
+  if (!check_outputs(&p) || !runner_load_weights(session, p.runner)) return STATUS_DATA;
   if (!read_inputs(&p) || !fits_batches(&p, pipeline, unit)) return STATUS_DATA;
   p.results = arena_array(session->arena, (size_t)step->n_outputs, sizeof *p.results);
   for (int k = 0; k < step->n_outputs; k++) {

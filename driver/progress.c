@@ -7,8 +7,6 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "report.h"
-
 static const double LIVE_SECONDS = 0.1, PLAIN_SECONDS = 20;  // between two lines
 
 static double now(const Session *s) { return s->clock.seconds(s->clock.state); }
@@ -70,8 +68,7 @@ void progress_show(Progress *p, const ProgressPoint *point) {
   text_add(line, point->text);
   size_t scores_end = line->length;
   text_add(line, "  ");
-  report_number(llround(point->rows_per_second), line);
-  text_add(line, " rows/s  ");
+  text_printf(line, "%s  ", point->rate);
   progress_time(point->seconds_left, line);
   text_add(line, " left");
   if (p->live) fit(line, begin, scores, scores_end);

@@ -16,7 +16,8 @@ typedef struct ProgressPoint {
   int64_t epoch, epochs;  // from 1; epochs 0: a number of steps decides
   int64_t step, steps;
   const char *text;  // "loss 0.4121  accuracy 0.853"
-  double rows_per_second, seconds_left;
+  const char *rate;  // "52,311 images/s"
+  double seconds_left;
 } ProgressPoint;
 
 Progress progress_new(Session *session);

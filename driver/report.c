@@ -3,6 +3,7 @@
 
 #include "memory.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,6 +27,20 @@ void report_number(int64_t number, Text *out) {
     if (k && digits[k - 1] != '-' && (n - k) % 3 == 0) text_add(out, ",");
     text_add_n(out, &digits[k], 1);
   }
+}
+
+static bool takes_images(const Graph *g) {
+  for (size_t id = 0; id < g->n_nodes; id++) {
+    const Node *node = &g->nodes[id];
+    if (node->op != OP_input || memory_is_input(node->name)) continue;
+    return node->shape.rank == 4 && !dim_is_const(node->shape.dim[0]);
+  }
+  return false;
+}
+
+void report_rate(double per_second, const Graph *g, Text *out) {
+  report_number(per_second < 1e18 ? llround(per_second) : INT64_MAX, out);
+  text_add(out, takes_images(g) ? " images/s" : " rows/s");
 }
 
 void report_bytes(int64_t bytes, Text *out) {

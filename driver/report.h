@@ -6,6 +6,8 @@
 void report_shape(const Graph *g, const Shape *shape, Text *out);
 // "1,234,567"
 void report_number(int64_t number, Text *out);
+// "52,311 images/s" where the graph's first input is images, [N, H, W, C], else "52,311 rows/s".
+void report_rate(double per_second, const Graph *g, Text *out);
 // "12 B", "3.4 KiB", "1.2 GiB"
 void report_bytes(int64_t bytes, Text *out);
 

@@ -11,6 +11,7 @@
 
 #include "constrain.h"
 #include "finite.h"
+#include "report.h"
 #include "signals.h"
 #include "train_report.h"
 #include "trainer_inside.h"
@@ -69,12 +70,14 @@ static void show_progress(Trainer *t) {
   text_clear(&t->line);
   for (int k = 0; k < t->state.n_sums; k++)
     text_printf(&t->line, "%s%s %.4f", k ? "  " : "", trainer_sum_name(t, k), t->state.sums[k] / (double)t->state.rows);
+  text_clear(&t->speed);
+  report_rate(rate, t->train_unit->lowered->graph, &t->speed);
   ProgressPoint point = {.epoch = t->state.epoch + 1,
                          .epochs = t->spec->steps ? 0 : t->spec->epochs,
                          .step = t->state.step,
                          .steps = t->steps,
                          .text = t->line.bytes,
-                         .rows_per_second = rate,
+                         .rate = t->speed.bytes,
                          .seconds_left = rate > 0 ? rows_left / rate : 0};
   progress_show(&t->progress, &point);
 }
@@ -181,11 +184,12 @@ static void log_report(Trainer *t, Arena *arena, const EpochReport *report) {
 }
 
 static void say_report(Trainer *t, Arena *arena, const EpochReport *report) {
-  Text line = text_new(arena), time = text_new(arena);
+  Text line = text_new(arena), rate = text_new(arena), time = text_new(arena);
   epoch_report_line(report, &line);
+  report_rate(report->images_per_s, t->train_unit->lowered->graph, &rate);
   progress_time(now(t) - t->epoch_start, &time);
-  progress_say(&t->progress, "epoch %lld  step %lld  %s  %.0f rows/s  %s", (long long)report->epoch,
-               (long long)report->step, line.bytes, report->images_per_s, time.bytes);
+  progress_say(&t->progress, "epoch %lld  step %lld  %s  %s  %s", (long long)report->epoch, (long long)report->step,
+               line.bytes, rate.bytes, time.bytes);
 }
 
 // What the run ends with, for standard output.
@@ -313,6 +317,7 @@ int train_run(Pipeline *p, RunDir *run, bool resume) {
   *t = (Trainer){.session = session, .arena = session->arena, .p = p, .spec = p->train, .run = run, .log = -1};
   t->progress = progress_new(session);
   t->line = text_new(session->arena);
+  t->speed = text_new(session->arena);
   jmp_buf outer;
   memcpy(&outer, &session->guard.jump, sizeof outer);
   if (setjmp(session->guard.jump)) {

@@ -36,7 +36,7 @@ typedef struct Trainer {
   int64_t last_rows;       // of the last batch, which still stands in the inputs
   Insight *insight;
   Progress progress;
-  Text line;  // reused
+  Text line, speed;  // reused
 } Trainer;
 
 // The loop, once everything is there.

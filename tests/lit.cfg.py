@@ -14,7 +14,7 @@ config.excludes = ["Inputs", "peers", "unit"]
 
 here = os.path.dirname(__file__)
 root = os.path.dirname(here)
-dlc_dir = lit_config.params.get("dlc_dir", os.path.join(root, "build"))
+dlc_dir = os.path.abspath(lit_config.params.get("dlc_dir", os.path.join(root, "build")))
 tools_dir = lit_config.params.get("tools_dir", "/usr/lib/llvm-19/bin")
 config.test_source_root = here
 config.test_exec_root = lit_config.params.get("work_dir", os.path.join(dlc_dir, "tests", "lit"))
@@ -31,7 +31,7 @@ config.environment = {
 }
 config.substitutions.append(("%examples", os.path.join(root, "examples")))
 config.substitutions.append(("%root", root))
-config.substitutions.append(("%dlc_dir", os.path.abspath(dlc_dir)))
+config.substitutions.append(("%dlc_dir", dlc_dir))
 valgrind = "valgrind --quiet --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=9"
 config.substitutions.append(("%valgrind", valgrind if shutil.which("valgrind") else "env"))
 config.substitutions.append(("%python", '"' + os.environ.get("PYTHON", "python3") + '"'))
