@@ -137,6 +137,8 @@ const char *blocks_head(const Expr *expr);
 bool blocks_source_find(const char *name, SourceKind *kind);
 // Every source's name, for messages: "idx, npy, ..".
 const char *blocks_source_list(Arena *arena);
+// Does the expression call what is no function, but nearly a source's name? Reports it then.
+bool blocks_source_misspelt(Program *program, const Expr *expr);
 // What a call of a source says; *whole: a data set with splits, none of them chosen. False after reporting.
 bool blocks_source_read(Program *program, Scope *scope, const Expr *call, SourceKind kind, SourceSpec *source,
                         bool *whole);

@@ -88,6 +88,7 @@ static Thing thing_part(DataReader *r, const Thing *thing, const Name *owner, co
   }
   const FieldSpec *field = split_field(&thing->split, part->text);
   if (field) return (Thing){.kind = THING_FIELD, .field = *field, .part = thing->split.part};
+  if (thing->incomplete) return thing_poison(r);
   split_report_no_field(r, &thing->split, part);
   return thing_poison(r);
 }
@@ -113,14 +114,16 @@ bool thing_read(DataReader *r, const Expr *expr, Thing *thing) {
 static Thing read_split(DataReader *r, const Item *item) {
   size_t n = 0;
   for (const Item *field = item->items; field; field = field->next) n++;
-  OpenSplit open = {.name = item->words->text, .own = arena_array(r->p->arena, n, sizeof *open.own)};
+  OpenSplit open = {.name = item->words->text,
+                    .own = arena_array(r->p->arena, n, sizeof *open.own),
+                    .lost = arena_array(r->p->arena, n, sizeof *open.lost)};
   open.spec = (SplitSpec){.fields = arena_array(r->p->arena, n, sizeof *open.spec.fields), .part = {.to = 1}};
   for (const Item *field = item->items; field; field = field->next) split_add_field(r, &open, field);
   if (n == 0) {
     diag_error(r->p->sink, DIAG_E0154, item->span, "split '%s' has no fields", item->words->text);
     return thing_poison(r);
   }
-  return (Thing){.kind = THING_SPLIT, .split = open.spec};
+  return (Thing){.kind = THING_SPLIT, .split = open.spec, .incomplete = open.n_lost > 0};
 }
 
 // ---- names in the block ---------------------------------------------------------------------------------------------
@@ -173,9 +176,16 @@ static void read_named(DataReader *r, const Item *item) {
     return;
   }
   const Expr *value = expr_rewrite(r->p->arena, item->value, data_swap_local, r);
+  bool misspelt = blocks_source_misspelt(r->p, value);
+  Value known = misspelt ? value_poison() : elab_expr(r->p->values, r->scope, value);
+  if (value_is_poison(known)) {
+    thing = thing_poison(r);
+    add_thing(r, name, &thing);
+    return;
+  }
   r->locals = arena_grow(r->p->arena, r->locals, r->n_locals, &r->locals_capacity, sizeof *r->locals);
   r->locals[r->n_locals++] = (Local){name->text, value};
-  scope_define(r->scope, name->text, name->span, elab_expr(r->p->values, r->scope, value));
+  scope_define(r->scope, name->text, name->span, known);
 }
 
 // ---- split(from, fraction.., seed = 0) ------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ typedef struct Thing {
   SplitPart part;     // of a field
   SplitSpec split;    // THING_SPLIT
   bool gives_first;   // of a split: its first field stands for any name that it has no field of
+  bool incomplete;    // of a split: fields of it held mistakes, and are not there
   SourceSpec source;  // THING_WHOLE
 } Thing;
 
@@ -61,7 +62,9 @@ FieldSpec field_of_source(Arena *arena, const char *name, const SourceSpec *sour
 typedef struct OpenSplit {
   const char *name;
   SplitSpec spec;
-  int *own;  // statistics of its own name that each field has so far: [n_fields]
+  int *own;           // statistics of its own name that each field has so far: [n_fields]
+  const char **lost;  // fields that hold mistakes: what uses them stays silent: [n_lost]
+  int n_lost;
 } OpenSplit;
 // `name = expression`, one of the split's fields: added to it, or in the place of an earlier one that it is made of.
 void split_add_field(DataReader *r, OpenSplit *split, const Item *item);

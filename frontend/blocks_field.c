@@ -119,9 +119,18 @@ static bool own_name_is_open(const FieldReader *f) {
   return !split_field(&f->split->spec, f->name->text) && !is_outer_name(f, f->name->text);
 }
 
-// The field of the split, as it is so far, that a bare name stands for; NULL where it is none.
+// SPLIT.FIELD within the split of that name: FIELD's name, else NULL.
+static const Name *own_part(const FieldReader *f, const Expr *expr) {
+  if (expr->kind != EXPR_PATH || !expr->path->next || expr->path->next->next) return NULL;
+  bool own = strcmp(expr->path->text, f->split->name) == 0 && !is_outer_name(f, f->split->name);
+  return own ? expr->path->next : NULL;
+}
+
+// The field of the split, as it is so far, that a bare name stands for, or that name behind the split's; NULL where it
+// is none.
 static const FieldSpec *sibling(const FieldReader *f, const Expr *expr) {
-  const char *name = expr->kind == EXPR_PATH ? blocks_head(expr) : NULL;
+  const Name *part = own_part(f, expr);
+  const char *name = part ? part->text : expr->kind == EXPR_PATH ? blocks_head(expr) : NULL;
   return name ? split_field(&f->split->spec, name) : NULL;
 }
 
@@ -137,7 +146,7 @@ static const FieldSpec *field_of(FieldReader *f, Thing *thing, const Expr *expr)
   const FieldSpec *field = split_field(&thing->split, f->name->text);
   if (field) return field;
   if (thing->gives_first) return &thing->split.fields[0];
-  split_report_no_field(f->r, &thing->split, f->name);
+  if (!thing->incomplete) split_report_no_field(f->r, &thing->split, f->name);
   return fail(f), NULL;
 }
 
@@ -161,7 +170,8 @@ static bool is_plain(void *state, const Expr *expr) {
   SourceKind kind;
   const char *name = expr->path ? expr->path->text : NULL;
   if (expr->kind == EXPR_CALL) return !name || !blocks_source_find(name, &kind);
-  return expr->kind != EXPR_PATH || !(thing_named(f->r, name) || sibling(f, expr) || is_own_name(f, expr));
+  return expr->kind != EXPR_PATH ||
+         !(thing_named(f->r, name) || sibling(f, expr) || is_own_name(f, expr) || own_part(f, expr));
 }
 
 // ---- statistics -----------------------------------------------------------------------------------------------------
@@ -329,17 +339,37 @@ static const Expr *swap_binary(FieldReader *f, const Expr *expr) {
   return copy;
 }
 
+// A field of the split that holds a mistake, by its name or behind the split's.
+static bool is_lost(const FieldReader *f, const Expr *expr) {
+  const Name *part = own_part(f, expr);
+  const char *name = part ? part->text : expr->kind == EXPR_PATH ? blocks_head(expr) : NULL;
+  for (int k = 0; name && k < f->split->n_lost; k++)
+    if (strcmp(f->split->lost[k], name) == 0) return true;
+  return false;
+}
+
+// train.box in split train, before box has a value there.
+static const Expr *report_not_yet(FieldReader *f, const Name *field) {
+  Diag *diag = diag_error(f->r->p->sink, DIAG_E0152, field->span, "split '%s' has no field '%s' up to here",
+                          f->split->name, field->text);
+  diag_line(f->r->p->sink, diag, DIAG_HELP, "a field is made of the split's fields that stand before it");
+  return fail(f);
+}
+
 static const Expr *swap_known(FieldReader *f, const Expr *expr) {
   StatCall call;
   FieldStat stat = {0};
   Thing thing;
   if (read_stat_call(f->r, expr, &call) && !expr_each(call.operand, is_plain, f) && read_axes(f, &call, &stat))
     return swap_stat(f, expr, &call, &stat);
+  if (is_lost(f, expr)) return fail(f);
   const FieldSpec *before = sibling(f, expr);
   if (before) {
     f->uses_itself |= is_own_name(f, expr);
     return take_part(f, &f->split->spec.part, expr->span) ? inlined(f, before, expr->span) : NULL;
   }
+  const Name *part = own_part(f, expr);
+  if (part) return report_not_yet(f, part);
   if (thing_read(f->r, expr, &thing)) return swap_thing(f, &thing, expr);
   if (is_own_name(f, expr) && own_name_is_open(f) && !globals_find(f->r->p->globals, f->name->text))
     return swap_own(f, expr);
@@ -362,12 +392,21 @@ static void check_names(DataReader *r, const FieldSpec *field) {
     known[k].text = k < field->n_leaves ? field->leaves[k].name : field->stats[k - field->n_leaves]->name;
     if (k + 1 < n) known[k].next = &known[k + 1];
   }
-  globals_check_expr(r->p->globals, r->p->sink, known, field->expression);
+  globals_check_expr(r->p->values, known, field->expression);
 }
 
 static bool is_single_leaf(const FieldSpec *field) {
   const char *name = field->expression->kind == EXPR_PATH ? blocks_head(field->expression) : NULL;
   return field->n_leaves == 1 && field->n_stats == 0 && name && strcmp(name, field->leaves[0].name) == 0;
+}
+
+static void report_no_source(FieldReader *f, const Expr *value) {
+  bool statistic = f->field.n_stats > 0;
+  if (value->kind == EXPR_ERROR || blocks_source_misspelt(f->r->p, value)) return;
+  diag_error(f->r->p->sink, DIAG_E0155, value->span,
+             statistic ? "field '%s' must keep the rows, and a statistic over them has none"
+                       : "field '%s' has no source; it takes a field of another split, or one of %s",
+             f->name->text, blocks_source_list(f->r->p->arena));
 }
 
 // Reads the item's expression. False after reporting.
@@ -377,12 +416,7 @@ static bool read_field(FieldReader *f, const Item *item) {
   f->field.expression = rewritten(f, item->value);
   if (f->failed) return false;
   if (f->field.n_leaves == 0) {
-    bool statistic = f->field.n_stats > 0;
-    if (item->value->kind != EXPR_ERROR)
-      diag_error(r->p->sink, DIAG_E0155, item->value->span,
-                 statistic ? "field '%s' must keep the rows, and a statistic over them has none"
-                           : "field '%s' has no source; it takes a field of another split, or one of %s",
-                 f->name->text, blocks_source_list(r->p->arena));
+    report_no_source(f, item->value);
     return fail(f), false;
   }
   if (is_single_leaf(&f->field))
@@ -403,7 +437,10 @@ void split_add_field(DataReader *r, OpenSplit *split, const Item *item) {
   const FieldSpec *before = split_field(spec, item->words->text);
   int at = before ? (int)(before - spec->fields) : spec->n_fields;
   FieldReader f = {.r = r, .split = split, .name = item->words, .own = before ? split->own[at] : 0};
-  if (!read_field(&f, item)) return;
+  if (!read_field(&f, item)) {
+    split->lost[split->n_lost++] = item->words->text;
+    return;
+  }
   if (before && !f.uses_itself) {
     diag_error(r->p->sink, DIAG_E0153, item->words->span, "field '%s' is given twice", item->words->text);
     thing_poison(r);

@@ -19,6 +19,22 @@ const char *blocks_source_list(Arena *arena) {
   return list.bytes;
 }
 
+// A call of an unknown function whose name is near a source's.
+static bool is_spelt(void *program, const Expr *expr) {
+  Program *p = program;
+  const char *names[SOURCE_COUNT];
+  const Name *head = expr->kind == EXPR_CALL && !expr->path->next ? expr->path : NULL;
+  SourceKind kind;
+  if (!head || globals_find(p->globals, head->text) || blocks_source_find(head->text, &kind)) return true;
+  for (int k = 0; k < SOURCE_COUNT; k++) names[k] = source_info((SourceKind)k)->name;
+  const char *nearest = text_nearest(head->text, names, SOURCE_COUNT);
+  if (nearest)
+    diag_error(p->sink, DIAG_E0101, head->span, "unknown function '%s'; did you mean '%s'?", head->text, nearest);
+  return !nearest;
+}
+
+bool blocks_source_misspelt(Program *p, const Expr *expr) { return !expr_each(expr, is_spelt, p); }
+
 bool blocks_source_split(Program *p, const char *source, const char *name, Span span) {
   static const char *const splits[] = {"train", "test"};
   for (size_t k = 0; k < 2; k++)

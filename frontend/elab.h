@@ -149,11 +149,12 @@ Globals *globals_new(Arena *arena, Globals *library, uint32_t file);
 // Adds const, fn, model and data declarations; a name declared twice is E0107 at the second. Others are ignored.
 void globals_add(Globals *globals, DiagSink *sink, const Ast *ast);
 Global *globals_find(Globals *globals, const char *name);  // NULL where unknown
-// What can be said of every body without running it: names that lead nowhere, names never used, misplaced statements,
-// duplicates in signatures. Also reaches functions that nobody calls and branches not taken.
-void globals_check(Globals *globals, DiagSink *sink);
+// What can be said of every body of e->globals without running it: names that lead nowhere, names never used, arguments
+// that do not fit a signature, misplaced statements, duplicates in signatures. Also reaches functions that nobody calls
+// and branches not taken. The elaborator stands at its top level.
+void globals_check(Elab *e);
 // The same of an expression that stands in no body (a block's), where `known` lists names that have a meaning there.
-void globals_check_expr(Globals *globals, DiagSink *sink, const Name *known, const Expr *expr);
+void globals_check_expr(Elab *e, const Name *known, const Expr *expr);
 
 // ---- the elaborator ------------------------------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
-// What can be said of a body without running it: names that lead nowhere, names never used, statements that do nothing,
-// bodies without a value. Reaches functions that nobody calls and branches that are not taken.
+// What can be said of a body without running it: names that lead nowhere, names never used, arguments that a function
+// does not take or lacks, statements that do nothing, bodies without a value. Reaches functions that nobody calls, also
+// those that only a data block calls, and branches that are not taken.
 //
 // A name counts as known in a whole body as soon as anything in it assigns it; the elaborator is exact about the order,
 // and reports at the same place with the same code, so that nothing is said twice.
@@ -21,6 +22,7 @@ typedef struct Words {
 } Words;
 
 typedef struct Check {
+  Elab *e;
   DiagSink *sink;
   Globals *globals;
   Arena *arena;
@@ -99,6 +101,13 @@ static void check_name(Check *c, const Name *name) {
   if (!use_word(c, name->text) && !known_elsewhere(c, name->text) && !c->broken) report_unknown(c, name);
 }
 
+// A dotted name is no value anywhere in a body.
+static void check_path(const Check *c, const Expr *expr) {
+  const Global *global = globals_find(c->globals, expr->path->text);
+  if (!c->broken && !(global && global->decl->kind == DECL_DATA))
+    diag_error(c->sink, DIAG_E0100, expr->span, "unknown name '%s'", elab_source_text(c->e, expr->span));
+}
+
 static bool is_function(const Check *c, const char *name) {
   const Global *global = globals_find(c->globals, name);
   if (global && (global->decl->kind == DECL_FN || global->decl->kind == DECL_MODEL)) return true;
@@ -124,9 +133,32 @@ static void check_list(Check *c, const Expr *list) {
   for (; list; list = list->next) check_expr(c, list);
 }
 
+// Arguments against the signature of a function that the program or the library declares; their values are not known, but
+// for whole numbers, which are no tensors.
+static void check_arguments(const Check *c, const Expr *call, bool piped) {
+  const char *name = call->path->text;
+  const Global *global = call->path->next || find_word(c, name) ? NULL : globals_find(c->globals, name);
+  if (!global || global->decl->kind != DECL_FN) return;
+  size_t n = 1;
+  for (const Arg *arg = call->args; arg; arg = arg->next) n++;
+  Call made = {.decl = global->decl, .args = arena_array(c->arena, n, sizeof *made.args), .span = call->span};
+  made.text = elab_source_text(c->e, call->span);
+  if (piped) made.args[made.n_args++] = (CallArg){NULL, value_poison(), call->span};
+  for (const Arg *arg = call->args; arg; arg = arg->next) {
+    bool whole = arg->value->kind == EXPR_INT;
+    made.args[made.n_args++] = (CallArg){arg->name, whole ? value_int(0) : value_poison(), arg->value->span};
+  }
+  bind_check(c->e, &made);
+}
+
 static void check_call(Check *c, const Expr *call) {
   check_head(c, call->path);
   for (const Arg *arg = call->args; arg; arg = arg->next) check_expr(c, arg->value);
+}
+
+static void check_whole_call(Check *c, const Expr *call, bool piped) {
+  check_call(c, call);
+  if (!c->broken) check_arguments(c, call, piped);
 }
 
 static void check_if(Check *c, const Expr *condition, const Stmt *body, const Stmt *orelse, bool has_value) {
@@ -161,8 +193,7 @@ static void check_expr(Check *c, const Expr *expr) {
     case EXPR_STRING:
       return use_placeholders(c, expr->text);
     case EXPR_PATH:
-      if (!expr->path->next) check_name(c, expr->path);
-      return;
+      return expr->path->next ? check_path(c, expr) : check_name(c, expr->path);
     case EXPR_LIST:
       return check_list(c, expr->items);
     case EXPR_UNARY:
@@ -170,11 +201,11 @@ static void check_expr(Check *c, const Expr *expr) {
     case EXPR_BINARY:
       return check_expr(c, expr->a), check_expr(c, expr->b);
     case EXPR_CALL:
-      return check_call(c, expr);
+      return check_whole_call(c, expr, false);
     case EXPR_INDEX:
       return check_expr(c, expr->a), check_list(c, expr->items);
     case EXPR_PIPE:
-      return check_expr(c, expr->a), check_call(c, expr->b);
+      return check_expr(c, expr->a), check_whole_call(c, expr->b, true);
     case EXPR_SHAPED:
       return check_expr(c, expr->a), check_list(c, expr->items);
     case EXPR_LAYER:
@@ -379,8 +410,9 @@ static void check_body(Check *c, const Decl *decl) {
   }
 }
 
-void globals_check(Globals *globals, DiagSink *sink) {
-  Check check = {.sink = sink, .globals = globals, .arena = sink->arena};
+void globals_check(Elab *e) {
+  Globals *globals = e->globals;
+  Check check = {.e = e, .sink = e->sink, .globals = globals, .arena = e->arena};
   for (size_t k = 0; k < globals->n_items; k++) {
     const Decl *decl = globals->items[k].decl;
     if (decl->kind == DECL_FN || decl->kind == DECL_MODEL) check_body(&check, decl);
@@ -389,8 +421,8 @@ void globals_check(Globals *globals, DiagSink *sink) {
   }
 }
 
-void globals_check_expr(Globals *globals, DiagSink *sink, const Name *known, const Expr *expr) {
-  Check check = {.sink = sink, .globals = globals, .arena = sink->arena};
+void globals_check_expr(Elab *e, const Name *known, const Expr *expr) {
+  Check check = {.e = e, .sink = e->sink, .globals = e->globals, .arena = e->arena};
   for (; known; known = known->next) add_word(&check, known, false);
   collect_expr(&check, expr);
   check_expr(&check, expr);

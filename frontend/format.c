@@ -148,6 +148,11 @@ static const Piece *token_before(const Formatter *f, size_t k) {
   return NULL;
 }
 
+// `where(` is a function, and no clause of a formula.
+static bool is_where_call(const Formatter *f, size_t k) {
+  return f->pieces[k].kind == TOKEN_WHERE && k + 1 < f->n && f->pieces[k + 1].kind == '(';
+}
+
 static int at_least(int a, int b) { return a > b ? a : b; }
 
 // The column at which a line that begins with piece k begins.
@@ -159,7 +164,8 @@ static int line_column(Formatter *f, size_t k) {
     if (p->kind == closer_of(innermost->kind) && p->blanks <= innermost->from) return innermost->to;
     return at_least(innermost->to + 1, p->blanks - innermost->from + innermost->to);
   }
-  bool goes_on = p->kind != COMMENT && (continues(p->kind) || (before && unfinished(before->kind)));
+  bool goes_on =
+      p->kind != COMMENT && ((continues(p->kind) && !is_where_call(f, k)) || (before && unfinished(before->kind)));
   if (goes_on && before && before->kind != '{') return at_least(f->to + INDENT, p->blanks - f->from + f->to);
   if (p->kind == TOKEN_ELSE) return at_least(block, p->blanks - f->from + f->to);
   f->from = p->blanks;

@@ -301,7 +301,7 @@ static void program_load(Program *p, uint32_t file, const char *path, const Sett
   p->main_file = file;
   add_file(&loader, ast_parse(p->arena, p->sink, file), path, &loading);
   if (loader.incomplete) return;  // names of the missing file would seem unknown
-  globals_check(p->globals, p->sink);
+  globals_check(p->values);
   check_consts(p);
   read_settings(p, settings, n_settings);
   each_decl(p, DECL_MODEL, add_model);

@@ -173,7 +173,7 @@ static void the_library_has_no_loose_ends(void **state) {
   uint32_t file = diag_add_source(sink, "std", text, strlen(text));
   Globals *library = globals_new(arena, NULL, file);
   globals_add(library, sink, ast_parse(arena, sink, file));
-  globals_check(library, sink);
+  globals_check(elab_new(arena, sink, library, "values", false));
   Text out = text_new(arena);
   diag_render(sink, false, &out);
   assert_string_equal(out.bytes, "");
