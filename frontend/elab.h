@@ -187,6 +187,7 @@ struct Elab {
   Frame *frame;                             // the call being elaborated
   int depth;                                // of nested expressions, blocks and calls
   int64_t steps;                            // statements run and items of lists made so far
+  int64_t calls;                            // of functions, made so far
   const Program *program;                   // whose data sets `memory` names; NULL outside of one
   const char *memory_keys[IR_MAX_SYMBOLS];  // "cifar.train" of the graph's symbols, the first (the batch) apart
   HashTable streams;                        // names of the random streams in use

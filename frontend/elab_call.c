@@ -50,6 +50,15 @@ static bool may_call(Elab *e, const Call *call) {
   return false;
 }
 
+static bool count_call(Elab *e, const Call *call) {
+  if (++e->calls <= ELAB_MOST_CALLS) return true;
+  if (e->calls == ELAB_MOST_CALLS + 1)
+    elab_error(e, DIAG_E0117, elab_in_library(e, call->span) ? e->frame->call : call->span,
+               "the program makes more than %d calls, those that the library makes included", ELAB_MOST_CALLS);
+  e->steps = ELAB_MAX_STEPS + 1;  // nothing more is run
+  return false;
+}
+
 static Value first_tensor(const Call *call) {
   for (int k = 0; k < call->n_args; k++)
     if (call->args[k].value.kind == VALUE_TENSOR) return call->args[k].value;
@@ -151,7 +160,7 @@ static Value run_body(Elab *e, const Call *call) {
 }
 
 Value call_run(Elab *e, const Call *call) {
-  if (!may_call(e, call) || !elab_enter(e, call->span)) return value_poison();
+  if (!count_call(e, call) || !may_call(e, call) || !elab_enter(e, call->span)) return value_poison();
   Frame *caller = e->frame;
   Origin origin = e->builder.origin;
   int first_param = e->params.n_items, first_node = (int)e->builder.graph->n_nodes;

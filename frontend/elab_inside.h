@@ -5,6 +5,7 @@
 enum {
   ELAB_MAX_DEPTH = 500,      // of nested expressions, blocks and calls together
   ELAB_MAX_CALLS = 64,       // of calls inside calls
+  ELAB_MOST_CALLS = 100000,  // of calls made, those of the library included: each takes some kilobytes
   ELAB_MAX_STEPS = 1000000,  // statements run, loops included, and items of lists made
   ELAB_MAX_NODES = 1000000,  // of one graph
   ELAB_MAX_TEXT = 10000      // bytes of one text

@@ -275,6 +275,14 @@ static bool run_turn(Elab *e, Scope *scope, const Stmt *stmt, const Value *item)
   return elab_block(e, inner, stmt->body, &ignored);
 }
 
+// Can so many turns be run at all? Said before the first, not after a million.
+static bool turns_fit(Elab *e, const Stmt *loop, int64_t turns) {
+  int64_t statements = 1;
+  for (const Stmt *stmt = loop->body; stmt; stmt = stmt->next) statements++;
+  int64_t room = (ELAB_MAX_STEPS - e->steps) / statements;
+  return turns <= room || elab_spend(e, ELAB_MAX_STEPS + 1, loop->span);
+}
+
 static bool run_for(Elab *e, Scope *scope, const Stmt *stmt) {
   Value over = elab_expr(e, scope, stmt->value);
   if (over.kind == VALUE_LIST) {
@@ -283,6 +291,7 @@ static bool run_for(Elab *e, Scope *scope, const Stmt *stmt) {
     return true;
   }
   if (over.kind == VALUE_RANGE) {
+    if (!turns_fit(e, stmt, over.to > over.from ? over.to - over.from : 0)) return false;
     for (int64_t k = over.from; k < over.to; k++) {
       Value item = value_int(k);
       if (!run_turn(e, scope, stmt, &item)) return false;
@@ -302,6 +311,7 @@ static bool run_repeat(Elab *e, Scope *scope, const Stmt *stmt) {
     poison_assigned(e, scope, stmt->body);
     return true;
   }
+  if (!turns_fit(e, stmt, n)) return false;
   for (int64_t k = 0; k < n; k++)
     if (!run_turn(e, scope, stmt, NULL)) return false;
   return true;

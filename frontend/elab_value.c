@@ -203,9 +203,23 @@ Scope *scope_new(Arena *arena, Scope *outer) {
   return scope;
 }
 
+enum { SEARCHED = 8 };  // so many bindings are looked through; more have a table
+
 Binding *scope_own(const Scope *scope, const char *name) {
-  int place = scope->n_bindings ? hash_find(&scope->by_name, hash_text(name)) : -1;
-  return place < 0 ? NULL : scope->bindings[place];
+  if (scope->n_bindings > SEARCHED) {
+    int place = hash_find(&scope->by_name, hash_text(name));
+    return place < 0 ? NULL : scope->bindings[place];
+  }
+  for (size_t k = 0; k < scope->n_bindings; k++)
+    if (strcmp(scope->bindings[k]->name, name) == 0) return scope->bindings[k];
+  return NULL;
+}
+
+// A binding was added: into the table, all of them where it is the first that has one.
+static void scope_list(Scope *scope) {
+  if (scope->n_bindings <= SEARCHED) return;
+  for (size_t k = scope->n_bindings == SEARCHED + 1 ? 0 : scope->n_bindings - 1; k < scope->n_bindings; k++)
+    hash_add(scope->arena, &scope->by_name, hash_text(scope->bindings[k]->name), (int)k);
 }
 
 Binding *scope_find(Scope *scope, const char *name) {
@@ -228,8 +242,8 @@ Binding *scope_define(Scope *scope, const char *name, Span span, Value value) {
   *made = (Binding){.name = name, .value = value, .span = span};
   scope->bindings =
       arena_grow(scope->arena, scope->bindings, scope->n_bindings, &scope->capacity, sizeof *scope->bindings);
-  hash_add(scope->arena, &scope->by_name, hash_text(name), (int)scope->n_bindings);
   scope->bindings[scope->n_bindings++] = made;
+  scope_list(scope);
   return made;
 }
 
