@@ -29,36 +29,11 @@ static void add_style(Text *out) {
       "grid-template-columns:repeat(auto-fill,minmax(92px,1fr))}figure{margin:0}"
       "figure img{width:84px;height:84px;object-fit:contain;image-rendering:pixelated;background:#888;"
       "border-radius:4px}figcaption{font-size:11px;line-height:1.35;color:var(--soft)}"
+      ".table{overflow-x:auto}table{border-collapse:collapse;font-size:13px;font-variant-numeric:tabular-nums}"
+      "th{text-align:left;font-weight:400;color:var(--soft);white-space:nowrap}td,th{padding:3px 14px 3px 0;"
+      "border-bottom:1px solid var(--line)}tr th:first-child{color:var(--ink)}"
       "pre{background:var(--card);padding:14px;border-radius:8px;overflow-x:auto;font-size:12.5px}"
       "</style>\n");
-}
-
-static void add_fact(Text *out, const char *name, const char *value) {
-  text_add(out, "<div><dt>");
-  svg_add_escaped(out, name);
-  text_add(out, "</dt><dd>");
-  svg_add_escaped(out, value);
-  text_add(out, "</dd></div>\n");
-}
-
-// A run's last line: every split's scores; then what it was started with.
-static void add_facts(const RunLog *run, Text *out) {
-  static const char *const keys[] = {"seed", "batch", "numerics"};
-  int n = cJSON_GetArraySize(run->epochs);
-  const cJSON *last = n ? cJSON_GetArrayItem(run->epochs, n - 1) : NULL, *item;
-  text_add(out, "<dl>\n");
-  cJSON_ArrayForEach(item, last) {
-    if (cJSON_IsNumber(item)) add_fact(out, item->string, arena_printf(out->arena, "%.6g", item->valuedouble));
-  }
-  for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
-    const cJSON *value = cJSON_GetObjectItemCaseSensitive(run->options, keys[k]);
-    if (cJSON_IsNumber(value)) add_fact(out, keys[k], arena_printf(out->arena, "%.17g", value->valuedouble));
-    if (cJSON_IsString(value)) add_fact(out, keys[k], value->valuestring);
-  }
-  cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(run->options, "set")) {
-    if (cJSON_IsString(item)) add_fact(out, item->string, item->valuestring);
-  }
-  text_add(out, "</dl>\n");
 }
 
 static void add_charts(const RunLog *runs, int n_runs, Text *out) {
@@ -98,7 +73,7 @@ static void begin_page(const char *title, const char *below, Text *out) {
 static void one_run(Session *s, const RunLog *run, Text *out) {
   const char *model = run_log_text(run->options, "model");
   begin_page(*model ? model : run->name, run->path, out);
-  add_facts(run, out);
+  report_facts(run, out);
   add_charts(run, 1, out);
   report_histograms(run, out);
   report_predictions(s, run, out);
@@ -109,17 +84,10 @@ static void one_run(Session *s, const RunLog *run, Text *out) {
 static void several_runs(const RunLog *runs, int n_runs, Text *out) {
   begin_page(arena_printf(out->arena, "%d runs", n_runs), "drawn through: train; dashed: other splits; pale: batches",
              out);
+  report_runs(runs, n_runs, out);
   add_charts(runs, n_runs, out);
   report_first_layers(runs, n_runs, out);
-  text_add(out, "<section><h2>Runs</h2><div class=\"two\">\n");
-  for (int k = 0; k < n_runs; k++) {
-    text_add(out, "<div><h3>");
-    svg_add_escaped(out, runs[k].path);
-    text_add(out, "</h3>");
-    add_facts(&runs[k], out);
-    text_add(out, "</div>\n");
-  }
-  text_add(out, "</div></section>\n</body></html>\n");
+  text_add(out, "</body></html>\n");
 }
 
 // All charts, one below the other.

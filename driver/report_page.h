@@ -20,6 +20,12 @@ void report_first_layers(const RunLog *runs, int n_runs, Text *out);
 // before the first step, or as they were noted last.
 void report_depth(Arena *arena, const RunLog *run, bool before, const char *what, SvgSeries *series);
 
+// ---- report_runs.c ----
+
+// The last scores of a run and what it was started with, as a list; of several, what differs as a table, a row a run.
+void report_facts(const RunLog *run, Text *out);
+void report_runs(const RunLog *runs, int n_runs, Text *out);
+
 // ---- report_predictions.c ----
 
 // A classifier's confusion matrix and worst mistakes, of the newest weights on a split, as HTML; else a sentence that

@@ -8,12 +8,15 @@
 
 enum { LEFT = 52, RIGHT = 14, BOTTOM = 36, TITLE = 22, LEGEND_ROW = 16, LETTER = 7, TICKS = 5 };
 
+// Two shades of each of eight colours: the second eight series are told from the first, as their hue's other shade.
 const char *svg_style(void) {
   return ":root{--ink:#1f2328;--soft:#59636e;--line:#d1d9e0;--paper:#ffffff;--card:#f6f8fa;--bar:#2a6fdb;"
-         "--c0:#2a6fdb;--c1:#d9480f;--c2:#2b8a3e;--c3:#9c36b5;--c4:#c2255c;--c5:#0c8599;--c6:#846358;--c7:#495057}"
+         "--c0:#2a6fdb;--c1:#d9480f;--c2:#2b8a3e;--c3:#9c36b5;--c4:#c2255c;--c5:#0c8599;--c6:#846358;--c7:#495057;"
+         "--c8:#74a9f7;--c9:#ff9d4d;--c10:#5cc96f;--c11:#d98af0;--c12:#f58ab0;--c13:#3fc2d6;--c14:#c2a28f;--c15:#a3adb8}"
          "@media (prefers-color-scheme:dark){:root{--ink:#e6edf3;--soft:#9198a1;--line:#3d444d;--paper:#0d1117;"
-         "--card:#151b23;--bar:#4c8dff;--c0:#4c8dff;--c1:#ff922b;--c2:#51cf66;--c3:#da77f2;--c4:#f783ac;--c5:#3bc9db;"
-         "--c6:#c8a899;--c7:#adb5bd}}"
+         "--card:#151b23;--bar:#4c8dff;"
+         "--c0:#4c8dff;--c1:#ff922b;--c2:#51cf66;--c3:#da77f2;--c4:#f783ac;--c5:#3bc9db;--c6:#c8a899;--c7:#adb5bd;"
+         "--c8:#2458b8;--c9:#c2510c;--c10:#2f8f43;--c11:#9437ad;--c12:#b83268;--c13:#16879b;--c14:#8f7264;--c15:#6f7881}}"
          "svg text{font:11px system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif;fill:var(--soft)}"
          "svg .title{font-size:13px;font-weight:600;fill:var(--ink)}"
          "svg .axis{stroke:var(--line);fill:none}svg .guide{stroke:var(--soft);stroke-dasharray:2 3;fill:none}"
@@ -21,10 +24,14 @@ const char *svg_style(void) {
          "svg .dashed{stroke-dasharray:6 4}svg .bars{fill:var(--bar);opacity:.8}"
          "svg .before{fill:none;stroke:var(--soft);stroke-width:1.2}svg .cell{fill:var(--bar)}"
          "svg .many{fill:#fff}svg .few{fill:var(--ink)}"
-         "svg .k0{stroke:var(--c0)}svg .k1{stroke:var(--c1)}svg .k2{stroke:var(--c2)}svg .k3{stroke:var(--c3)}"
-         "svg .k4{stroke:var(--c4)}svg .k5{stroke:var(--c5)}svg .k6{stroke:var(--c6)}svg .k7{stroke:var(--c7)}"
-         "svg .f0{fill:var(--c0)}svg .f1{fill:var(--c1)}svg .f2{fill:var(--c2)}svg .f3{fill:var(--c3)}"
-         "svg .f4{fill:var(--c4)}svg .f5{fill:var(--c5)}svg .f6{fill:var(--c6)}svg .f7{fill:var(--c7)}";
+         "svg .k0{stroke:var(--c0)}svg .f0{fill:var(--c0)}svg .k1{stroke:var(--c1)}svg .f1{fill:var(--c1)}"
+         "svg .k2{stroke:var(--c2)}svg .f2{fill:var(--c2)}svg .k3{stroke:var(--c3)}svg .f3{fill:var(--c3)}"
+         "svg .k4{stroke:var(--c4)}svg .f4{fill:var(--c4)}svg .k5{stroke:var(--c5)}svg .f5{fill:var(--c5)}"
+         "svg .k6{stroke:var(--c6)}svg .f6{fill:var(--c6)}svg .k7{stroke:var(--c7)}svg .f7{fill:var(--c7)}"
+         "svg .k8{stroke:var(--c8)}svg .f8{fill:var(--c8)}svg .k9{stroke:var(--c9)}svg .f9{fill:var(--c9)}"
+         "svg .k10{stroke:var(--c10)}svg .f10{fill:var(--c10)}svg .k11{stroke:var(--c11)}svg .f11{fill:var(--c11)}"
+         "svg .k12{stroke:var(--c12)}svg .f12{fill:var(--c12)}svg .k13{stroke:var(--c13)}svg .f13{fill:var(--c13)}"
+         "svg .k14{stroke:var(--c14)}svg .f14{fill:var(--c14)}svg .k15{stroke:var(--c15)}svg .f15{fill:var(--c15)}";
 }
 
 void svg_add_escaped(Text *out, const char *text) { graphviz_add_escaped(out, text); }
@@ -45,10 +52,9 @@ typedef struct Frame {
 
 static double scaled(const SvgChart *chart, double y) { return chart->log_y ? (y > 0 ? log10(y) : NAN) : y; }
 
-static void find_range(Frame *f) {
-  f->x0 = f->y0 = INFINITY;
-  f->x1 = f->y1 = -INFINITY;
+static void add_ranges(Frame *f, bool faint) {
   for (int s = 0; s < f->chart->n_series; s++) {
+    if (f->chart->series[s].faint != faint) continue;
     for (int k = 0; k < f->chart->series[s].n; k++) {
       SvgPoint point = f->chart->series[s].points[k];
       double y = scaled(f->chart, point.y);
@@ -59,6 +65,16 @@ static void find_range(Frame *f) {
       f->y1 = fmax(f->y1, y + point.spread);
     }
   }
+}
+
+// One wild value of what is noisy is cut off, so that it does not press all else flat.
+static void find_range(Frame *f) {
+  f->x0 = f->y0 = INFINITY;
+  f->x1 = f->y1 = -INFINITY;
+  add_ranges(f, false);
+  double most = f->y1 + fmax(f->y1 - f->y0, fabs(f->y1));
+  add_ranges(f, true);
+  if (!f->chart->log_y && isfinite(most)) f->y1 = fmin(f->y1, most);
 }
 
 bool svg_chart_has_points(const SvgChart *chart) {
@@ -165,7 +181,8 @@ static void draw_line(const Frame *f, const SvgSeries *series) {
               series->dashed ? " dashed" : "", series->faint ? " faint" : "");
   for (int k = 0; k < series->n; k++) {
     double y = isfinite(series->points[k].x) ? scaled(f->chart, series->points[k].y) : NAN;
-    if (isfinite(y)) text_printf(f->out, "%c%.1f %.1f", pen_down ? 'L' : 'M', at_x(f, series->points[k].x), at_y(f, y));
+    double x = at_x(f, series->points[k].x);
+    if (isfinite(y)) text_printf(f->out, "%c%.1f %.1f", pen_down ? 'L' : 'M', x, at_y(f, fmin(y, f->y1)));
     pen_down = isfinite(y);
   }
   text_add(f->out, "\"><title>");

@@ -3,7 +3,7 @@
 #pragma once
 #include "text.h"
 
-enum { SVG_COLOURS = 8 };
+enum { SVG_COLOURS = 16 };
 
 typedef struct SvgPoint {
   double x, y;
