@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -192,6 +193,26 @@ static void rendering_underlines_the_place(void **state) {
                       "                b\n");
   assert_int_equal(sink->n_errors, 1);
   arena_free(arena);
+}
+
+// A broken invariant ends the process with status 70 and says where; nothing behind it is run.
+static void a_bug_ends_with_status_70(void **state) {
+  (void)state;
+  int ends[2], status = 0;
+  assert_int_equal(pipe(ends), 0);
+  pid_t child = fork();
+  if (child == 0) {
+    dup2(ends[1], STDERR_FILENO);
+    dlc_bug("kernel %d has no name", 3);
+  }
+  close(ends[1]);
+  char said[512] = "";
+  ssize_t n = read(ends[0], said, sizeof said - 1);
+  close(ends[0]);
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_true(n > 0 && strstr(said, "kernel 3 has no name") && strstr(said, "test_base.c"));
+  assert_true(WIFEXITED(status));
+  assert_int_equal(WEXITSTATUS(status), 70);
 }
 
 static void twenty_errors_then_their_count(void **state) {
@@ -382,6 +403,7 @@ int main(void) {
       cmocka_unit_test(doubles_read_back),
       cmocka_unit_test(distance_counts_edits),
       cmocka_unit_test(rendering_underlines_the_place),
+      cmocka_unit_test(a_bug_ends_with_status_70),
       cmocka_unit_test(twenty_errors_then_their_count),
       cmocka_unit_test(a_failing_call_leaves_the_old_file_whole),
       cmocka_unit_test(reading_refuses_what_is_no_regular_file),

@@ -21,14 +21,19 @@ def read(path):
     assert at == len(data)
 
 
-if len(sys.argv) == 2:
-    for name, entry, _ in read(sys.argv[1]):
-        print(name, entry['dtype'], entry['shape'])
-elif len(sys.argv) == 3:
-    print(*(f'{x:.4g}' for name, _, numbers in read(sys.argv[1]) if name == sys.argv[2] for x in numbers))
-else:
-    for (name, _, a), (other, _, b) in zip(read(sys.argv[1]), read(sys.argv[2]), strict=True):
-        assert name == other, (name, other)
-        scale = max(map(abs, a), default=0) + 1e-30
-        assert all(abs(x - y) <= float(sys.argv[3]) * scale for x, y in zip(a, b, strict=True)), name
-    print('near')
+def main():
+    if len(sys.argv) == 2:
+        for name, entry, _ in read(sys.argv[1]):
+            print(name, entry['dtype'], entry['shape'])
+    elif len(sys.argv) == 3:
+        print(*(f'{x:.4g}' for name, _, numbers in read(sys.argv[1]) if name == sys.argv[2] for x in numbers))
+    else:
+        for (name, _, a), (other, _, b) in zip(read(sys.argv[1]), read(sys.argv[2]), strict=True):
+            assert name == other, (name, other)
+            scale = max(map(abs, a), default=0) + 1e-30
+            assert all(abs(x - y) <= float(sys.argv[3]) * scale for x, y in zip(a, b, strict=True)), name
+        print('near')
+
+
+if __name__ == '__main__':
+    main()
