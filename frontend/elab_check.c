@@ -133,8 +133,8 @@ static void check_list(Check *c, const Expr *list) {
   for (; list; list = list->next) check_expr(c, list);
 }
 
-// Arguments against the signature of a function that the program or the library declares; their values are not known, but
-// for whole numbers, which are no tensors.
+// Arguments against the signature of a function that the program or the library declares; their values are not known,
+// but for whole numbers, which are no tensors.
 static void check_arguments(const Check *c, const Expr *call, bool piped) {
   const char *name = call->path->text;
   const Global *global = call->path->next || find_word(c, name) ? NULL : globals_find(c->globals, name);

@@ -44,6 +44,7 @@ typedef struct Var {  // a name in the program
   struct Step *user;  // the last statement that uses it
   int uses;
   bool output;
+  int first, last, number;  // blocks.c: the steps that make it and use it last; its number inside a block
 } Var;
 
 typedef struct Val {
@@ -62,7 +63,16 @@ typedef struct Val {
   bool broken;           // of a node that was refused
 } Val;
 
-typedef enum StepKind { STEP_CALL, STEP_EXPR, STEP_FORMULA, STEP_PARAM } StepKind;
+typedef enum StepKind { STEP_CALL, STEP_EXPR, STEP_FORMULA, STEP_PARAM, STEP_LOOP } StepKind;
+
+typedef struct Block {  // a function of the program: what several places have in common
+  const char *name;
+  const char *arguments;  // behind the value that comes in: ", filters, stride"
+  struct Step **steps;    // [n_steps], of its first place
+  const char **texts;     // [n_steps]: theirs, with arguments' names for numbers that differ
+  int n_steps;
+  struct Var *in, *out;
+} Block;
 
 // One statement. In texts $0..$9, $:.. stand for refs[0..]: a character from '0' on.
 typedef struct Step {
@@ -77,6 +87,11 @@ typedef struct Step {
   Known **tensors;    // parameters, then states, that it declares, in physical order
   int n_params, n_states;
   bool live;
+  Block *block;          // CALL: of this function, for the steps inside
+  struct Step **inside;  // [n_inside]
+  int n_inside;
+  struct Step **calls;  // LOOP: [n_calls], each of the value before, the same ones every `period`
+  int n_calls, period;
 } Step;
 
 typedef struct Im {  // an import in progress
@@ -92,6 +107,8 @@ typedef struct Im {  // an import in progress
   size_t n_vals, vals_capacity;
   Step **steps;
   size_t n_steps, steps_capacity;
+  Block **blocks;
+  int n_blocks;
   Val **inputs, **outputs;
   int n_inputs, n_outputs;
   bool batched;       // a size is the batch
@@ -203,6 +220,10 @@ const char *index_list(Im *m, int n);
 // Shape arithmetic: computes a node whose inputs are known. False where it is no such node.
 bool fold_node(Im *m, Node *node);
 Val *find_val(Im *m, const char *name);
+// Statements that exporters spell out become the layers that they are (idioms.c); blocks that repeat become functions
+// and loops (blocks.c). Both between the marking of what counts and printing.
+void idioms_find(Im *m);
+void blocks_find(Im *m);
 // The program's text and its tensors.
 void program_print(Im *m, OnnxProgram *program);
 const char *name_clean(Im *m, const char *name, const char *otherwise);

@@ -143,35 +143,69 @@ static const char *einsum_read(Im *m, Labels *l, const char **at, const Val *v, 
   return d == v->rank ? text.bytes : (refuse(m, "dlc does not read its equation"), NULL);
 }
 
-bool op_einsum(Im *m, Node *node, const char *kind) {
-  (void)kind;
-  const char *at = attribute_text(m, node, "equation", "");
-  Labels l = {0};
-  Text body = text_new(m->arena), out = text_new(m->arena), sums = text_new(m->arena);
+// "abk,kc->abc" with known weights: a dense layer over the last dimension.
+static bool is_layer(const char *equation, const Val *x, const Val *weights) {
+  char letters[64];
+  size_t n = 0;
+  for (const char *c = equation; *c && n < sizeof letters - 1; c++)
+    if (*c != ' ') letters[n++] = *c;
+  letters[n] = '\0';
+  size_t rank = (size_t)x->rank;
+  if (!weights->known || weights->var || weights->rank != 2 || rank < 2 || n != 2 * rank + 5) return false;
+  const char *second = letters + rank + 1, *result = letters + rank + 5;
+  bool arrow = letters[rank] == ',' && letters[rank + 3] == '-' && letters[rank + 4] == '>';
+  bool sums = second[0] == letters[rank - 1] && result[rank - 1] == second[1] && !memchr(letters, second[1], rank);
+  return arrow && sums && !memcmp(letters, result, rank - 1) && !memchr(letters, second[0], rank - 1);
+}
+
+typedef struct Einsum {
+  Labels labels;
   Val *in[MAX_OPERANDS];
+  Text body, out, sums;
   Size dim[MAX_RANK];
-  bool kept[26] = {false};
-  int rank = 0, n_sums = 0;
+  int rank, n_sums;
+} Einsum;
+
+static bool einsum_operands(Im *m, const Node *node, Einsum *e, const char **at) {
   for (int k = 0; k < node->n_in && k < 10; k++) {
     if (!node->in[k] || !need_float(m, node->in[k]) || !node->in[k]->rank)
       return refuse(m, "dlc does not read its equation");
-    in[k] = val_plain(m, node->in[k]);
-    const char *read = einsum_read(m, &l, &at, in[k], k);
+    e->in[k] = val_plain(m, node->in[k]);
+    const char *read = einsum_read(m, &e->labels, at, e->in[k], k);
     if (!read) return false;
-    text_printf(&body, "%s%s", k ? " * " : "", read);
+    text_printf(&e->body, "%s%s", k ? " * " : "", read);
   }
-  if (strncmp(at, "->", 2) != 0) return refuse(m, "its equation does not say the result");
-  for (at += 2; *at; at++) {
+  return true;
+}
+
+static bool einsum_result(Im *m, Einsum *e, const char *at) {
+  bool kept[26] = {false};
+  for (; *at; at++) {
     if (*at == ' ') continue;
-    if (*at < 'a' || *at > 'z' || !l.name[*at - 'a'] || kept[*at - 'a'] || rank == MAX_RANK)
+    if (*at < 'a' || *at > 'z' || !e->labels.name[*at - 'a'] || kept[*at - 'a'] || e->rank == MAX_RANK)
       return refuse(m, "dlc does not read its equation");
     kept[*at - 'a'] = true;
-    text_printf(&out, "%s%s", rank ? ", " : "", l.name[*at - 'a']);
-    dim[rank++] = l.size[*at - 'a'];
+    text_printf(&e->out, "%s%s", e->rank ? ", " : "", e->labels.name[*at - 'a']);
+    e->dim[e->rank++] = e->labels.size[*at - 'a'];
   }
   for (int k = 0; k < 26; k++)
-    if (l.name[k] && !kept[k]) text_printf(&sums, "%s%s", n_sums++ ? ", " : "", l.name[k]);
-  if (!rank) return refuse(m, "its result is a single number");
-  const char *text = n_sums ? text_of(m, "sum(%s) %s", sums.bytes, body.bytes) : body.bytes;
-  return done(node, make_formula(m, ELEM_F32, rank, dim, out.bytes, text, in, node->n_in));
+    if (e->labels.name[k] && !kept[k]) text_printf(&e->sums, "%s%s", e->n_sums++ ? ", " : "", e->labels.name[k]);
+  return e->rank > 0 || refuse(m, "its result is a single number");
+}
+
+bool op_einsum(Im *m, Node *node, const char *kind) {
+  (void)kind;
+  const char *at = attribute_text(m, node, "equation", "");
+  Einsum e = {.body = text_new(m->arena), .out = text_new(m->arena), .sums = text_new(m->arena)};
+  Val *x = node->n_in == 2 ? node->in[0] : NULL, *weights = x ? node->in[1] : NULL;
+  bool layer = x && weights && x->type == ELEM_F32 && weights->type == ELEM_F32 && is_layer(at, x, weights);
+  if (layer && size_equal(x->dim[x->rank - 1], weights->dim[0])) {
+    if (!val_is_plain(x)) x = val_plain(m, x);
+    return done(node, dense(m, x, weights->known, NULL));
+  }
+  if (!einsum_operands(m, node, &e, &at)) return false;
+  if (strncmp(at, "->", 2) != 0) return refuse(m, "its equation does not say the result");
+  if (!einsum_result(m, &e, at + 2)) return false;
+  const char *text = e.n_sums ? text_of(m, "sum(%s) %s", e.sums.bytes, e.body.bytes) : e.body.bytes;
+  return done(node, make_formula(m, ELEM_F32, e.rank, e.dim, e.out.bytes, text, e.in, node->n_in));
 }

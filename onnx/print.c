@@ -43,9 +43,10 @@ const char *name_clean(Im *m, const char *name, const char *otherwise) {
 typedef struct Printer {
   Im *m;
   Text out;
-  OnnxProgram *program;
-  HashTable taken;  // names
+  OnnxProgram *program;  // where tensors are listed; NULL: nowhere
+  HashTable taken;       // names
   int n_values;
+  const Var *in;  // inside a block: the value that comes in
 } Printer;
 
 // The name, with a number where it is taken.
@@ -79,8 +80,9 @@ static void mark_live(Im *m) {
 }
 
 // Is this value only piped into a call? Then it needs no name.
-static bool is_piped(const Var *v) {
+static bool is_piped(const Printer *p, const Var *v) {
   const Step *into = v->user;
+  if (v == p->in) return false;
   if (v->uses != 1 || v->output || !v->step || v->step->n_out != 1) return false;
   return into->kind == STEP_CALL && into->refs[0] == v && (v->step->kind == STEP_CALL || v->step->kind == STEP_EXPR);
 }
@@ -104,8 +106,15 @@ static const char *filled(Printer *p, const Step *step) {
   return out.bytes;
 }
 
+static void add_block_tensors(Printer *p, const Step *call);
+
 static void add_tensors(Printer *p, const Step *step) {
   OnnxProgram *to = p->program;
+  if (!to) return;
+  if (step->block) {
+    add_block_tensors(p, step);
+    return;
+  }
   for (int k = 0; k < step->n_params + step->n_states; k++) {
     const Known *known = step->tensors[k];
     OnnxTensor *t = k < step->n_params ? &to->params[to->n_params++] : &to->states[to->n_states++];
@@ -120,7 +129,8 @@ static void add_tensors(Printer *p, const Step *step) {
 
 static const char *call_text(Printer *p, const Step *step) {
   const char *arguments = filled(p, step);
-  return *arguments ? text_of(p->m, "%s(%s)", step->call, arguments) : step->call;
+  const char *call = step->block ? step->block->name : step->call;
+  return *arguments ? text_of(p->m, "%s(%s)", call, arguments) : call;
 }
 
 // A chain of calls, from its first on; a line for each where one is too long for all.
@@ -129,7 +139,7 @@ static void print_chain(Printer *p, Step *step, const char *left) {
   int n = 0;
   while (n < 4096) {
     chain[n++] = step;
-    if (step->kind != STEP_CALL || !is_piped(step->refs[0])) break;
+    if (step->kind != STEP_CALL || !is_piped(p, step->refs[0])) break;
     step = step->refs[0]->step;
   }
   Text line = text_new(p->m->arena);
@@ -141,8 +151,8 @@ static void print_chain(Printer *p, Step *step, const char *left) {
     if (chain[k]->kind != STEP_CALL) continue;
     const char *call = call_text(p, chain[k]);
     if (line.length - start + strlen(call) + 5 > WIDTH) {
-      text_add(&line, "\n   ");
-      start = line.length - 3;
+      text_add(&line, "\n ");
+      start = line.length - 1;
     }
     text_printf(&line, " |> %s", call);
   }
@@ -156,9 +166,26 @@ static void print_param(Printer *p, Step *step) {
   add_tensors(p, step);
 }
 
+// The value that goes round keeps its name; an input cannot be assigned to.
+static void print_loop(Printer *p, Step *step) {
+  Var *in = step->refs[0], *out = step->out[0];
+  const char *name = in->step ? name_of(p, in) : unique(p, text_of(p->m, "h%d", ++p->n_values));
+  if (!in->step) text_printf(&p->out, "  %s = %s\n", name, name_of(p, in));
+  text_printf(&p->out, "  repeat %d { %s = %s", step->n_calls / step->period, name, name);
+  for (int k = 0; k < step->period; k++) text_printf(&p->out, " |> %s", call_text(p, step->calls[k]));
+  text_add(&p->out, " }\n");
+  for (int k = 0; k < step->n_calls; k++) add_tensors(p, step->calls[k]);
+  if (out->name) text_printf(&p->out, "  %s = %s\n", out->name, name);
+  if (!out->name) out->name = name;
+}
+
 static void print_step(Printer *p, Step *step) {
   if (step->kind == STEP_PARAM) {
     print_param(p, step);
+    return;
+  }
+  if (step->kind == STEP_LOOP) {
+    print_loop(p, step);
     return;
   }
   Text left = text_new(p->m->arena);
@@ -175,17 +202,57 @@ static void print_step(Printer *p, Step *step) {
 // The last statement of a model with one result is that result.
 static bool print_last(Printer *p, const Step *step) {
   const Im *m = p->m;
-  if (m->n_outputs != 1 || step->n_out != 1 || step->out[0] != m->outputs[0]->var || step->kind == STEP_PARAM)
+  if (m->n_outputs != 1 || step->n_out != 1 || step->out[0] != m->outputs[0]->var || step->kind == STEP_PARAM ||
+      step->kind == STEP_LOOP)
     return false;
-  for (size_t k = m->n_steps; k-- > 0 && m->steps[k] != step;)
-    if (m->steps[k]->live) return false;
-  return true;
+  return step == m->steps[m->n_steps - 1];
 }
 
 // What begins so would go on with the statement before it.
-static bool needs_return(const Step *step) {
-  while (step->kind == STEP_CALL && is_piped(step->refs[0])) step = step->refs[0]->step;
+static bool needs_return(const Printer *p, const Step *step) {
+  while (step->kind == STEP_CALL && is_piped(p, step->refs[0])) step = step->refs[0]->step;
   return step->kind == STEP_EXPR && strchr("-([", step->text[0]) != NULL;
+}
+
+// ---- blocks ---------------------------------------------------------------------------------------------------------
+
+// The steps of a place of a block, the last as its value, printed to p->out. The value that comes in is called x.
+static void print_body(Printer *p, Step *const *steps, int n, Var *in) {
+  const char *name = in->name;
+  in->name = unique(p, "x");
+  p->in = in;
+  for (int k = 0; k + 1 < n; k++)
+    if (!is_piped(p, steps[k]->out[0])) print_step(p, steps[k]);
+  if (steps[n - 1]->kind == STEP_FORMULA)
+    print_step(p, steps[n - 1]);
+  else
+    print_chain(p, steps[n - 1], needs_return(p, steps[n - 1]) ? "return " : "");
+  in->name = name;
+}
+
+static void add_block_tensors(Printer *p, const Step *call) {
+  Printer inner = {.m = p->m, .out = text_new(p->m->arena), .program = p->program};
+  print_body(&inner, call->inside, call->n_inside, call->refs[0]);
+}
+
+static void print_block(Printer *p, Block *block) {
+  Im *m = p->m;
+  Printer inner = {.m = m, .out = text_new(m->arena)};
+  const char **texts = arena_array(m->arena, (size_t)block->n_steps, sizeof *texts);
+  for (const char *c = block->arguments; *c; c++) {
+    const char *end = strchr(c + 1, ',');
+    size_t length = end ? (size_t)(end - c) : strlen(c);
+    (void)unique(&inner, arena_strndup(m->arena, c + 2, length - 2));
+    c += length - 1;
+  }
+  for (int k = 0; k < block->n_steps; k++) {
+    texts[k] = block->steps[k]->text;
+    block->steps[k]->text = block->texts[k];
+  }
+  print_body(&inner, block->steps, block->n_steps, block->in);
+  for (int k = 0; k < block->n_steps; k++) block->steps[k]->text = texts[k];
+  block->name = unique(p, block->name);
+  text_printf(&p->out, "fn %s(x%s) {\n%s}\n\n", block->name, block->arguments, inner.out.bytes);
 }
 
 // ---- the whole
@@ -259,17 +326,20 @@ void program_print(Im *m, OnnxProgram *program) {
   program->n_inputs = m->n_inputs;
   program->n_outputs = m->n_outputs;
   mark_live(m);
+  idioms_find(m);
+  blocks_find(m);
   print_head(&p);
+  (void)unique(&p, m->asked->model);
+  for (int k = 0; k < m->n_blocks; k++) print_block(&p, m->blocks[k]);
   print_inputs(&p);
   name_outputs(&p);
   bool done = false;
   for (size_t k = 0; k < m->n_steps; k++) {
     Step *step = m->steps[k];
-    if (!step->live) continue;
-    if (is_piped(step->out[0])) continue;
+    if (is_piped(&p, step->out[0])) continue;
     bool last = print_last(&p, step);
     if (last && step->kind != STEP_FORMULA)
-      print_chain(&p, step, needs_return(step) ? "return " : "");
+      print_chain(&p, step, needs_return(&p, step) ? "return " : "");
     else
       print_step(&p, step);
     done = last;
