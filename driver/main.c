@@ -34,7 +34,7 @@ static const Command commands[] = {
     {"eval", command_eval, "FILE.dl", 1, 1, "loss and metrics of saved weights on a split",
      "Runs the inference version over every row of a split of the data and prints the loss and each metric of the\n"
      "train block; --json prints them as one object.",
-     "dlc eval examples/digits.dl --weights run/step-00000471.safetensors --split test"},
+     "dlc eval examples/digits.dl --weights runs/digits/step-00000471.safetensors --split test"},
     {"predict", command_predict, "FILE.dl", 1, 1, "a model's outputs for given inputs",
      "Runs the inference version on any number of rows. Inputs and outputs are .npy files, by name; a model with one\n"
      "output takes --output y.npy. An image file (PNG, JPEG, BMP, PPM, PGM) is one row of an input, f32 from 0 to 1, and\n"

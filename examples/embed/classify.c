@@ -1,7 +1,7 @@
 // classify PICTURE..: says which digit each picture shows, by a LeNet-5 whose weights are part of this program.
 //
-//   dlc train examples/embed/lenet5.dl --out run
-//   dlc build examples/embed/lenet5.dl --weights run/step-00000471.safetensors -o lenet5
+//   dlc train examples/embed/lenet5.dl --out runs/digits
+//   dlc build examples/embed/lenet5.dl --weights runs/digits/step-00000471.safetensors -o lenet5
 //   cc -I. examples/embed/classify.c lenet5.o -lm -o classify && ./classify examples/embed/digits/*.pgm
 #include "lenet5.h"
 #include "pgm.h"

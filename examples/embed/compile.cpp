@@ -1,9 +1,9 @@
 // compile PROGRAM.dl WEIGHTS PICTURE..: compiles a network while it runs, by libdlc, says what it takes and how large it
 // is, and which digit each picture shows.
 //
-//   dlc train examples/embed/lenet5.dl --out run
+//   dlc train examples/embed/lenet5.dl --out runs/digits
 //   c++ -Iruntime examples/embed/compile.cpp -Lbuild -ldlc -Wl,-rpath,build -o compile
-//   ./compile examples/embed/lenet5.dl run/step-00000471.safetensors examples/embed/digits/*.pgm
+//   ./compile examples/embed/lenet5.dl runs/digits/step-00000471.safetensors examples/embed/digits/*.pgm
 #include <algorithm>
 #include <iostream>
 #include <memory>

@@ -1,8 +1,8 @@
 // learn OUT.safetensors PICTURE..: goes on training a LeNet-5 with pictures whose names begin with their digit (3.pgm),
 // twenty times all of them, and writes the weights: dlc eval, and this program's next run by lenet5_load, read them.
 //
-//   dlc train examples/embed/lenet5.dl --out run
-//   dlc build examples/embed/lenet5.dl --train --weights run/step-00000471.safetensors -o lenet5
+//   dlc train examples/embed/lenet5.dl --out runs/digits
+//   dlc build examples/embed/lenet5.dl --train --weights runs/digits/step-00000471.safetensors -o lenet5
 //   cc -I. examples/embed/learn.c lenet5.o -lm -o learn && ./learn learnt.safetensors examples/embed/digits/*.pgm
 #include <string.h>
 
