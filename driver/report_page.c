@@ -96,7 +96,7 @@ static void picture(const RunLog *runs, int n_runs, Text *out) {
   SvgChart *charts = report_curves(out->arena, runs, n_runs, &count);
   text_printf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\"><style>%s</style>\n",
               SVG_CHART_WIDTH, SVG_CHART_HEIGHT * count, svg_style());
-  text_add(out, "<rect width=\"100%\" height=\"100%\" fill=\"var(--paper)\"/>\n");
+  text_add(out, "<rect width=\"100%\" height=\"100%\" class=\"paper\"/>\n");
   for (int k = 0; k < count; k++) svg_chart(&charts[k], SVG_CHART_HEIGHT * k, out);
   text_add(out, "</svg>\n");
 }

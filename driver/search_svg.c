@@ -217,7 +217,7 @@ void search_svg(const Search *s, Text *out) {
   double height = top + ROW * (double)(table.rows + 3) + MARGIN;
   text_printf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\"><style>%s</style>\n",
               width, height, svg_style());
-  text_add(out, "<rect width=\"100%\" height=\"100%\" fill=\"var(--paper)\"/>\n");
+  text_add(out, "<rect width=\"100%\" height=\"100%\" class=\"paper\"/>\n");
   if (top > 0) svg_chart(&chart, 0, out);
   add_table(&table, top);
   text_add(out, "</svg>\n");

@@ -9,6 +9,7 @@
 enum { LEFT = 52, RIGHT = 14, BOTTOM = 36, TITLE = 22, LEGEND_ROW = 16, LETTER = 7, TICKS = 5 };
 
 // Two shades of each of eight colours: the second eight series are told from the first, as their hue's other shade.
+// Each colour stands twice, as it is and as a variable: viewers that know no variables (librsvg) take the first.
 const char *svg_style(void) {
   return ":root{--ink:#1f2328;--soft:#59636e;--line:#d1d9e0;--paper:#ffffff;--card:#f6f8fa;--bar:#2a6fdb;"
          "--c0:#2a6fdb;--c1:#d9480f;--c2:#2b8a3e;--c3:#9c36b5;--c4:#c2255c;--c5:#0c8599;--c6:#846358;--c7:#495057;"
@@ -17,21 +18,30 @@ const char *svg_style(void) {
          "--card:#151b23;--bar:#4c8dff;"
          "--c0:#4c8dff;--c1:#ff922b;--c2:#51cf66;--c3:#da77f2;--c4:#f783ac;--c5:#3bc9db;--c6:#c8a899;--c7:#adb5bd;"
          "--c8:#2458b8;--c9:#c2510c;--c10:#2f8f43;--c11:#9437ad;--c12:#b83268;--c13:#16879b;--c14:#8f7264;--c15:#6f7881}}"
-         "svg text{font:11px system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif;fill:var(--soft)}"
-         "svg .title{font-size:13px;font-weight:600;fill:var(--ink)}"
-         "svg .axis{stroke:var(--line);fill:none}svg .guide{stroke:var(--soft);stroke-dasharray:2 3;fill:none}"
+         "svg text{font:11px system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif;fill:#59636e;fill:var(--soft)}"
+         "svg .title{font-size:13px;font-weight:600;fill:#1f2328;fill:var(--ink)}"
+         "svg .axis{stroke:#d1d9e0;stroke:var(--line);fill:none}"
+         "svg .guide{stroke:#59636e;stroke:var(--soft);stroke-dasharray:2 3;fill:none}"
          "svg .series{fill:none;stroke-width:1.8;stroke-linejoin:round}svg .faint{stroke-width:1;opacity:.45}"
-         "svg .dashed{stroke-dasharray:6 4}svg .bars{fill:var(--bar);opacity:.8}"
-         "svg .before{fill:none;stroke:var(--soft);stroke-width:1.2}svg .cell{fill:var(--bar)}"
-         "svg .many{fill:#fff}svg .few{fill:var(--ink)}"
-         "svg .k0{stroke:var(--c0)}svg .f0{fill:var(--c0)}svg .k1{stroke:var(--c1)}svg .f1{fill:var(--c1)}"
-         "svg .k2{stroke:var(--c2)}svg .f2{fill:var(--c2)}svg .k3{stroke:var(--c3)}svg .f3{fill:var(--c3)}"
-         "svg .k4{stroke:var(--c4)}svg .f4{fill:var(--c4)}svg .k5{stroke:var(--c5)}svg .f5{fill:var(--c5)}"
-         "svg .k6{stroke:var(--c6)}svg .f6{fill:var(--c6)}svg .k7{stroke:var(--c7)}svg .f7{fill:var(--c7)}"
-         "svg .k8{stroke:var(--c8)}svg .f8{fill:var(--c8)}svg .k9{stroke:var(--c9)}svg .f9{fill:var(--c9)}"
-         "svg .k10{stroke:var(--c10)}svg .f10{fill:var(--c10)}svg .k11{stroke:var(--c11)}svg .f11{fill:var(--c11)}"
-         "svg .k12{stroke:var(--c12)}svg .f12{fill:var(--c12)}svg .k13{stroke:var(--c13)}svg .f13{fill:var(--c13)}"
-         "svg .k14{stroke:var(--c14)}svg .f14{fill:var(--c14)}svg .k15{stroke:var(--c15)}svg .f15{fill:var(--c15)}";
+         "svg .dashed{stroke-dasharray:6 4}svg .bars{fill:#2a6fdb;fill:var(--bar);opacity:.8}"
+         "svg .before{fill:none;stroke:#59636e;stroke:var(--soft);stroke-width:1.2}svg .cell{fill:#2a6fdb;fill:var(--bar)}"
+         "svg .many{fill:#fff}svg .few{fill:#1f2328;fill:var(--ink)}svg .paper{fill:#ffffff;fill:var(--paper)}"
+         "svg .k0{stroke:#2a6fdb;stroke:var(--c0)}svg .f0{fill:#2a6fdb;fill:var(--c0)}"
+         "svg .k1{stroke:#d9480f;stroke:var(--c1)}svg .f1{fill:#d9480f;fill:var(--c1)}"
+         "svg .k2{stroke:#2b8a3e;stroke:var(--c2)}svg .f2{fill:#2b8a3e;fill:var(--c2)}"
+         "svg .k3{stroke:#9c36b5;stroke:var(--c3)}svg .f3{fill:#9c36b5;fill:var(--c3)}"
+         "svg .k4{stroke:#c2255c;stroke:var(--c4)}svg .f4{fill:#c2255c;fill:var(--c4)}"
+         "svg .k5{stroke:#0c8599;stroke:var(--c5)}svg .f5{fill:#0c8599;fill:var(--c5)}"
+         "svg .k6{stroke:#846358;stroke:var(--c6)}svg .f6{fill:#846358;fill:var(--c6)}"
+         "svg .k7{stroke:#495057;stroke:var(--c7)}svg .f7{fill:#495057;fill:var(--c7)}"
+         "svg .k8{stroke:#74a9f7;stroke:var(--c8)}svg .f8{fill:#74a9f7;fill:var(--c8)}"
+         "svg .k9{stroke:#ff9d4d;stroke:var(--c9)}svg .f9{fill:#ff9d4d;fill:var(--c9)}"
+         "svg .k10{stroke:#5cc96f;stroke:var(--c10)}svg .f10{fill:#5cc96f;fill:var(--c10)}"
+         "svg .k11{stroke:#d98af0;stroke:var(--c11)}svg .f11{fill:#d98af0;fill:var(--c11)}"
+         "svg .k12{stroke:#f58ab0;stroke:var(--c12)}svg .f12{fill:#f58ab0;fill:var(--c12)}"
+         "svg .k13{stroke:#3fc2d6;stroke:var(--c13)}svg .f13{fill:#3fc2d6;fill:var(--c13)}"
+         "svg .k14{stroke:#c2a28f;stroke:var(--c14)}svg .f14{fill:#c2a28f;fill:var(--c14)}"
+         "svg .k15{stroke:#a3adb8;stroke:var(--c15)}svg .f15{fill:#a3adb8;fill:var(--c15)}";
 }
 
 void svg_add_escaped(Text *out, const char *text) { graphviz_add_escaped(out, text); }
