@@ -190,6 +190,20 @@ static void print_summary(const Import *im, int64_t parameters) {
   for (int k = 0; k < im->program->n_outputs; k++) print_port(session, "output", &im->program->outputs[k]);
 }
 
+// Without -o the files lie beside the model, where the program that it was exported from may lie: that one stays.
+static bool may_replace(Import *im) {
+  Session *session = im->session;
+  const char *path = arena_printf(session->arena, "%s.dl", im->base), *made = "# Made by dlc import from ";
+  char *text;
+  size_t size;
+  if (session->options.output || io_read_file(session->io, session->arena, path, 1 << 26, &text, &size)) return true;
+  if (size >= strlen(made) && memcmp(text, made, strlen(made)) == 0) return true;
+  Diag *diag = diag_error(session->sink, DIAG_E0651, SPAN_NONE,
+                          "cannot write '%s': a program is there that dlc import did not make", path);
+  diag_line(session->sink, diag, DIAG_HELP, "-o NAME gives another place");
+  return false;
+}
+
 // The weights first: a program is there only with what it needs.
 static int write_files(Import *im) {
   Session *session = im->session;
@@ -210,7 +224,7 @@ int command_import(Session *session) {
   if (!read_asked(session, &asked)) return STATUS_USAGE;
   im.program = onnx_import(session->arena, session->sink, session->io, session->options.operands[0], &asked);
   if (!im.program || !check_program(&im)) return STATUS_DATA;
-  int status = write_files(&im);
+  int status = may_replace(&im) ? write_files(&im) : STATUS_WRITE;
   if (status != STATUS_DONE) return status;
   int64_t parameters = 0;
   for (int k = 0; k < im.program->n_params; k++) parameters += im.program->params[k].count;
