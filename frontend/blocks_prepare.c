@@ -39,7 +39,7 @@ bool blocks_prepare_check(Program *p, const DataSpec *spec) {
 }
 
 static bool report_form(Program *p, const Item *item, const char *form) {
-  diag_error(p->sink, DIAG_E0154, item->span, "this item has the form: %s", form);
+  diag_error(p->sink, DIAG_E0154, item->span, "this item must be: %s", form);
   return false;
 }
 
