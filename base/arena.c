@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "poison.h"
+
 enum { ALIGNMENT = 16, FIRST_BLOCK = 4096, LARGEST_BLOCK = 1 << 22, LINE = 64, HUGE_PAGE = 1 << 21, LARGE_ITEM = 256 };
 
 typedef struct Block {
@@ -92,6 +94,7 @@ void arena_reset(Arena *arena) {
   }
   kept->next = NULL;
   kept->used = HEADER;
+  memory_close((char *)kept + HEADER, kept->bytes - HEADER);
   arena->blocks = kept;
   arena->total = kept->bytes;
 }
@@ -137,19 +140,21 @@ static Block *arena_add_block(Arena *arena, size_t payload) {
   Block *block = arena->allocator->alloc(arena->allocator->state, bytes, align);
   if (!block) arena_exhausted(arena, bytes);
   *block = (Block){.next = arena->blocks, .bytes = bytes, .used = HEADER};
+  memory_close((char *)block + HEADER, bytes - HEADER);
   arena->blocks = block;
   arena->total += bytes;
   return block;
 }
 
 void *arena_alloc(Arena *arena, size_t bytes) {
-  if (bytes > SIZE_MAX - ALIGNMENT) arena_exhausted(arena, bytes);
-  bytes = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-  if (bytes == 0) bytes = ALIGNMENT;
+  if (bytes > SIZE_MAX - ALIGNMENT - POISON_GAP) arena_exhausted(arena, bytes);
+  size_t rounded = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT + POISON_GAP;
+  if (bytes == 0) rounded = ALIGNMENT + POISON_GAP;
   Block *block = arena->blocks;
-  if (!block || block->bytes - block->used < bytes) block = arena_add_block(arena, bytes);
+  if (!block || block->bytes - block->used < rounded) block = arena_add_block(arena, rounded);
   void *result = (char *)block + block->used;
-  block->used += bytes;
+  block->used += rounded;
+  memory_open(result, bytes);
   return memset(result, 0, bytes);
 }
 

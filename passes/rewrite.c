@@ -7,7 +7,7 @@ Graph *graph_prefix(const Graph *g, size_t count) {
   Graph *prefix = graph_like(g);
   prefix->nodes_capacity = g->n_nodes + g->n_nodes / 4 + 1;
   prefix->nodes = arena_array(g->arena, prefix->nodes_capacity, sizeof *prefix->nodes);
-  memcpy(prefix->nodes, g->nodes, count * sizeof *prefix->nodes);
+  if (count) memcpy(prefix->nodes, g->nodes, count * sizeof *prefix->nodes);
   prefix->n_nodes = count;
   return prefix;
 }

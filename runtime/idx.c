@@ -53,6 +53,21 @@ static bool read_magic(IdxReader *r, int *dims) {
   return data_refuse(r->o, DIAG_E0407, r->path, "it has %d dimensions; dlc reads 1 to %d", *dims, MOST_DIMS);
 }
 
+// The row's shape and size. A dimension of 0 leaves no elements, but the others must still make up a size: they are
+// counted without it.
+static bool read_row(DataInfo *info, const unsigned char *sizes, int64_t *elements) {
+  int64_t element = info->type == DATA_U8 ? 1 : 4, counted = element;
+  bool empty = false;
+  for (int d = 0; d < info->rank; d++) {
+    info->dim[d] = big_endian(sizes + 4 * d);
+    empty = empty || info->dim[d] == 0;
+    if (!checked_mul(counted, info->dim[d] ? info->dim[d] : 1, &counted)) return false;
+  }
+  info->row_bytes = empty ? 0 : counted;
+  *elements = info->row_bytes / element;
+  return true;
+}
+
 static bool read_header(IdxReader *r, DataInfo *info) {
   int dims = 0;
   if (!read_magic(r, &dims)) return false;
@@ -61,16 +76,9 @@ static bool read_header(IdxReader *r, DataInfo *info) {
   info->type = r->type->type;
   info->rank = dims - 1;
   info->rows = big_endian(sizes);
-  int64_t header = 4 + 4 * dims, row = 1, bytes;
-  bool fits = true;
-  for (int d = 0; d < info->rank; d++) {
-    info->dim[d] = big_endian(sizes + 4 * (d + 1));
-    fits = fits && checked_mul(row, info->dim[d], &row);
-  }
-  info->row_bytes = row * (info->type == DATA_U8 ? 1 : 4);
-  fits = fits && row <= INT64_MAX / 4 && checked_mul(row, info->rows, &r->elements) &&
-         checked_mul(r->elements, r->type->bytes, &bytes) && checked_add(bytes, header, &bytes);
-  int64_t most = bytes_most(r->stream);
+  int64_t header = 4 + 4 * dims, row, bytes, most = bytes_most(r->stream);
+  bool fits = read_row(info, sizes + 4, &row) && checked_mul(row, info->rows, &r->elements) &&
+              checked_mul(r->elements, r->type->bytes, &bytes) && checked_add(bytes, header, &bytes);
   if (!fits || bytes > most || (bytes < most && !bytes_inflated(r->stream)))
     return data_refuse(r->o, DIAG_E0407, r->path, "its size is not what its header says");
   return true;

@@ -5,7 +5,8 @@
 
 #include "image.h"
 
-enum { BEST_DEFLATE = 1032 };  // bytes that one byte can stand for
+enum { BEST_DEFLATE = 1032 };                           // bytes that one byte can stand for
+enum { SIGNATURE = 8, CHUNK_HEAD = 8, CHUNK_CRC = 4 };  // bytes
 
 typedef struct PngReader {
   Arena *arena;
@@ -39,6 +40,17 @@ static void read_bytes(png_structp png, png_bytep to, size_t count) {
   }
   memcpy(to, r->bytes + r->at, count);
   r->at += count;
+}
+
+// Does every chunk end within the file? libpng asks for the memory of a chunk before it looks.
+static bool chunks_fit(const PngReader *r) {
+  for (size_t at = SIGNATURE; r->size - at >= CHUNK_HEAD + CHUNK_CRC;) {
+    size_t length = png_get_uint_32(r->bytes + at), left = r->size - at - CHUNK_HEAD - CHUNK_CRC;
+    if (length > left) return false;
+    if (memcmp(r->bytes + at + 4, "IEND", 4) == 0) return true;
+    at += CHUNK_HEAD + length + CHUNK_CRC;
+  }
+  return true;
 }
 
 // Everything to 8 or 16 bits of grey or colour.
@@ -81,7 +93,8 @@ const char *png_decode(Arena *arena, const unsigned char *bytes, size_t size, bo
   r.png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, &r, on_error, on_warning, &r, allocate, release);
   r.info = r.png ? png_create_info_struct(r.png) : NULL;
   if (!r.info) return "libpng cannot be used";
-  if (setjmp(png_jmpbuf(r.png)) == 0) decode(&r);
+  if (!chunks_fit(&r)) r.why = arena_printf(arena, "it ends early, at byte %zu", size);
+  if (!r.why && setjmp(png_jmpbuf(r.png)) == 0) decode(&r);
   png_destroy_read_struct(&r.png, &r.info, NULL);
   return r.why;
 }

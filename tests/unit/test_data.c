@@ -226,6 +226,8 @@ static void idx_headers_that_lie_get_no_memory(void **state) {
       {0, 0, 8, 4, 0x80, 0, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 2},  // 2^64: 0 when it wraps
       {0, 0, 14, 3, 0x7f, 0xff, 0xff, 0xff, 0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 8},
       {0, 0, 8, 3, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
+      {0, 0, 12, 3, 0, 0, 0, 0, 0x80, 0, 0, 0, 0x40, 0, 0, 0},              // no rows, each of 2^63 bytes
+      {0, 0, 12, 4, 0, 0, 0, 1, 0x80, 0, 0, 0, 0x40, 0, 0, 0, 0, 0, 0, 0},  // an empty row of that size
       {0, 0, 8, 1, 0x40, 0, 0, 0},
       {0, 0, 8, 0},
       {0, 0, 8, 10},

@@ -545,6 +545,20 @@ static void image_headers_that_lie_get_no_memory(void **state) {
   assert_refused(&spec, DIAG_E0416, "larger than dlc reads");
 }
 
+// A text in a PNG file whose length is a lie.
+static void png_chunks_that_lie_get_no_memory(void **state) {
+  (void)state;
+  uint8_t file[1024];
+  static const uint8_t text[] = {0x28, 0xaa, 0, 0x10, 't', 'E', 'X', 't'};
+  make_png(colours, PNG_FORMAT_RGB, file, sizeof file);
+  memcpy(file + 33, text, sizeof text);  // behind the header
+  put("lie.png", file, 50);
+  SourceSpec spec = spec_of(SOURCE_IMAGES, "lie.png");
+  size_t before = arena_bytes(arena);
+  assert_refused(&spec, DIAG_E0416, "it ends early, at byte 50");
+  assert_true(arena_bytes(arena) - before < 16u << 20);
+}
+
 static void images_have_labels_by_folder_and_sizes(void **state) {
   (void)state;
   size_t n;
@@ -812,6 +826,7 @@ int main(void) {
       cmocka_unit_test(images_with_any_bit_changed_are_safe),
       cmocka_unit_test(jpeg_is_near_and_whole),
       cmocka_unit_test(image_headers_that_lie_get_no_memory),
+      cmocka_unit_test(png_chunks_that_lie_get_no_memory),
       cmocka_unit_test(images_have_labels_by_folder_and_sizes),
       cmocka_unit_test(images_follow_a_list),
       cmocka_unit_test(images_are_made_to_fit),
