@@ -47,12 +47,12 @@ typedef struct Border {
 static bool is_padded(const Border *b, int d) { return !dim_equal(b->shape->dim[d], b->inside[d]); }
 
 // Zeros from element `base` on.
-static void fill(const Border *b, const Expr *base, int64_t count) {
+static void fill(const Border *b, const Expr *base, Size count) {
   ExprPool *pool = &b->nest->pool;
   SweepPiece pieces[SWEEP_MAX_PIECES];
-  int n = sweep_pieces(pool, size_const(count), 16, false, expr_const(pool, 0), pieces);
-  for (int k = 0; k < n && count > 0; k++) {
-    int var = nest_var(b->nest, "z", size_const(count));
+  int n = count.scale ? sweep_pieces(pool, count, 16, false, expr_const(pool, 0), pieces) : 0;
+  for (int k = 0; k < n; k++) {
+    int var = nest_var(b->nest, "z", count);
     Loop loop = {.var = var, .from = pieces[k].from, .to = pieces[k].to, .live = pieces[k].live};
     loop.step = loop.lanes = pieces[k].lanes;
     nest_open_loop(b->nest, &loop);
@@ -71,10 +71,11 @@ static void fill_from(const Border *b, int d, const Expr *base) {
   int last = b->shape->rank - 1;
   while (last >= 0 && !is_padded(b, last)) last--;
   if (d > last) return;
-  int64_t before = b->before[d], inside = b->inside[d].scale, stride = b->stride[d].scale;
+  int64_t before = b->before[d], behind = before + b->inside[d].scale;
   if (is_padded(b, d)) {
-    fill(b, base, before * stride);
-    fill(b, expr_offset(pool, base, (before + inside) * stride), (b->shape->dim[d].scale - before - inside) * stride);
+    fill(b, base, size_times(b->stride[d], size_const(before)));
+    const Expr *rest = expr_add(pool, base, expr_scale(pool, expr_const(pool, behind), b->stride[d]));
+    fill(b, rest, size_times(b->stride[d], size_const(b->shape->dim[d].scale - behind)));
   }
   if (d == last) return;
   int var = nest_var(b->nest, names[d], size_of(b->inside[d]));

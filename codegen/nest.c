@@ -162,6 +162,16 @@ static void need(const Nest *nest, Value *v, ValueId operand) {
   v->vector |= nest_value(nest, operand)->vector;
 }
 
+// Is the element in memory whatever the run-time symbols (>= 1)?
+static bool is_there(const Nest *nest, int slot, const Expr *at) {
+  int64_t fixed, count = 1;
+  if (!expr_is_const(at, &fixed)) return false;
+  if (nest->args[slot].node == NODE_NONE) return true;
+  const Shape *shape = &graph_node(nest->graph, nest->args[slot].node)->shape;
+  for (int d = 0; d < shape->rank; d++) count *= shape->dim[d].scale;
+  return fixed >= 0 && fixed < count;
+}
+
 static void find_place(const Nest *nest, Value *v) {
   v->block = nest->entry;
   v->vector = false;
@@ -173,9 +183,8 @@ static void find_place(const Nest *nest, Value *v) {
     v->block = deeper(v->block, at);
     v->vector |= nest_expr_is_vector(nest, v->at);
   }
-  // A load may not leave an IF, which can be what makes it safe; a fixed element is there anyway.
-  int64_t fixed;
-  if (v->kind == VALUE_LOAD && !expr_is_const(v->at, &fixed)) v->block = deeper(v->block, innermost_if(nest));
+  // A load may not leave an IF, which can be what makes it safe.
+  if (v->kind == VALUE_LOAD && !is_there(nest, v->slot, v->at)) v->block = deeper(v->block, innermost_if(nest));
 }
 
 static bool same_value(const Value *a, const Value *b) {

@@ -117,6 +117,7 @@ static Probe probe(Arena *arena, const Sweep *sweep) {
 
 static bool moves_evenly(const Probe *p, int slow, int fast) {
   Size extent = size_of(p->sweep->extent[fast]);
+  if (extent.scale == 0) return false;  // a position cannot be taken apart by it
   for (size_t k = 0; k < p->n; k++) {
     Size outer = expr_coef(p->access[k], p->var[slow]), inner = expr_coef(p->access[k], p->var[fast]);
     if (!size_equal(outer, size_times(inner, extent))) return false;

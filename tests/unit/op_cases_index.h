@@ -51,6 +51,9 @@ static const OpCaseText op_case_index_texts[] = {
     {"product over nothing", CASE_EXACT | CASE_SMOOTH,
      "%0 = input \"a\" : f32[7,0] %1 = input \"b\" : f32[0,9]"
      "%2 = index sum [i:7, j:9 | k:0] { mul(%0[i, k], %1[k, j]) } : f32[7,9] return result \"y\" = %2"},
+    {"sum over nothing, an index behind it", CASE_EXACT | CASE_SMOOTH,
+     "%0 = input \"a\" : f32[2,8,0,3,2] %1 = index sum [| i:2, j:8, k:0, l:3, m:2] { %0[i, j, k, l, m] } : f32[]"
+     " return result \"y\" = %1"},
     {"product of nothing", CASE_EXACT | CASE_SMOOTH,
      "%0 = input \"a\" : f32[0,7] %1 = input \"b\" : f32[7,9]"
      "%2 = index sum [i:0, j:9 | k:7] { mul(%0[i, k], %1[k, j]) } : f32[0,9] return result \"y\" = %2"},
@@ -109,6 +112,12 @@ static const OpCaseText op_case_index_texts[] = {
      " return result \"y\" = %1"},
     {"max of a window that is all outside", CASE_EXACT | CASE_SPECIAL,
      "%0 = input \"x\" : f32[5] %1 = index max [i:9 | r:2] { %0[i + r - 4] } : f32[9] return result \"y\" = %1"},
+    {"a window of fixed places, beyond the batch", CASE_EXACT | CASE_SPECIAL,
+     "%0 = input \"x\" : f32[N] %1 = index argmax [| i:8] { %0[i] } : i32[] %2 = index max [| i:8] { %0[i] } : f32[]"
+     " return result \"y\" = %1 return result \"z\" = %2"},
+    {"zeros around rows of the batch", CASE_MOVES,
+     "%0 = input \"x\" : f32[1,2*N,1] %1 = index map [i:3, j:2*N, k:1] { %0[i - 1, j, k] } : f32[3,2*N,1]"
+     " return result \"y\" = %1"},
     {"avg pool, padding counted", CASE_SMOOTH,
      "%0 = input \"x\" : f32[N,9,9,7] %1 = const 0.11111111 : f32[]"
      "%2 = index sum [n:N, i:5, j:5, c:7 | r:3, s:3] { %0[n, 2*i + r - 1, 2*j + s - 1, c] } : f32[N,5,5,7]"
