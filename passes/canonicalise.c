@@ -9,6 +9,9 @@
 #include "edit.h"
 #include "product.h"
 #include "traits.h"
+#include "winograd.h"
+
+#include <string.h>
 
 static bool detach_is_idle(const Graph *g) {
   return !graph_find_output(g, OUT_LOSS, NULL) || graph_find_output(g, OUT_GRAD, NULL);
@@ -59,8 +62,8 @@ static void rewrite_reshape(Rewrite *w) {
 // ---- index nodes ----------------------------------------------------------------------------------------------------
 
 // The plain product with both operands read through movements, or as it is: does the micro-kernel take it, as it is or
-// packed?
-static bool product_is_taken(Rewrite *w, bool composed) {
+// packed, and not in transformed tiles, which see what lies around a window? In which order it then adds up: order[].
+static bool product_is_taken(Rewrite *w, bool composed, int *order) {
   Node node = *rewrite_node(w);
   IndexDef def = *node.index;
   NodeId in[2];
@@ -73,14 +76,23 @@ static bool product_is_taken(Rewrite *w, bool composed) {
   def.reads = reads;
   node.index = &def;
   node.in = in;
-  return (product_analyse(rewrite_graph(w), &node).needs & ~(unsigned)PRODUCT_NEEDS_PACK) == 0;
+  Product p = product_analyse(rewrite_graph(w), &node);
+  Winograd tiles;
+  if (p.needs & ~(unsigned)PRODUCT_NEEDS_PACK) return false;
+  if (winograd_analyse(rewrite_graph(w), &node, &tiles) && winograd_pays(&tiles)) return false;
+  product_walk(rewrite_graph(w), &node, &p, order);
+  return true;
 }
 
-// Whatever the micro-kernel takes adds up in one order: such a product may read through movements, other f32 sums not.
+// Where the micro-kernel takes a product either way and walks it in the same order, it adds up the same: it may read
+// through movements. Other f32 sums may not.
 static bool may_compose(const IndexEdit *edit) {
   if (!edit->ordered) return true;
-  bool product = index_is_plain_product(edit->node->index);
-  return product && product_is_taken(edit->w, false) && product_is_taken(edit->w, true);
+  const IndexDef *def = edit->node->index;
+  int order[IR_MAX_INDICES], composed[IR_MAX_INDICES];
+  if (!index_is_plain_product(def) || !product_is_taken(edit->w, false, order)) return false;
+  if (!product_is_taken(edit->w, true, composed)) return false;
+  return !memcmp(order, composed, sizeof *order * (size_t)(def->n_out + def->n_red));
 }
 
 static void edit_movement(IndexEdit *edit, int k) {

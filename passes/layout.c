@@ -14,8 +14,6 @@
 #include "product.h"
 #include "rewrite.h"
 
-#include <math.h>
-
 typedef struct Packed {  // the copies of one value
   int dim;               // of the value, moved last
   NodeId copy;           // in the new graph
@@ -51,31 +49,6 @@ static void move_last(Read *read, int dim) {
 
 // ---- the order of the reduced indices -------------------------------------------------------------------------------
 
-// Elements that the read moves by when the index grows by one (for a division, on average); always positive.
-static double step_of(const Read *read, const Shape *shape, int index) {
-  double unit = 1, step = 0;
-  for (int d = shape->rank - 1; d >= 0; d--) {
-    step += (double)index_coef(&read->at[d], index) * unit / (double)read->at[d].divisor;
-    unit *= (double)shape->dim[d].scale;
-  }
-  return fabs(step);
-}
-
-// order[k] = which of the old indices comes k-th. Output indices stay, equal steps keep their order. False where all
-// stay.
-static bool sort_reduced(const IndexDef *def, const Read *read, const Shape *shape, int *order) {
-  bool moved = false;
-  for (int k = 0; k < def->n_out + def->n_red; k++) {
-    double step = step_of(read, shape, k);
-    int at = k;
-    for (; at > def->n_out && k > def->n_out && step > step_of(read, shape, order[at - 1]); at--)
-      order[at] = order[at - 1];
-    order[at] = k;
-    moved |= at != k;
-  }
-  return moved;
-}
-
 static void permute(IndexDef *def, const int *order) {
   const IndexDef old = *def;
   int place[IR_MAX_INDICES];
@@ -100,7 +73,7 @@ static void rewrite_product(Layout *l, const Node *node, const Product *p) {
     in[p->b] = packed_copy(l, node->in[p->b], p->b_dim, node);
     move_last(&reads[p->b], p->b_dim);
   }
-  bool moved = sort_reduced(&def, &reads[p->a], &graph_node(l->w.from, node->in[p->a])->shape, order);
+  bool moved = product_walk(l->w.from, node, p, order);
   if (!pack && !moved) {
     rewrite_keep(&l->w);
     return;

@@ -1,5 +1,7 @@
 // What a product-sum needs before the micro-kernel can take it. Pure functions of the graph.
 #include "product.h"
+
+#include <math.h>
 #include "checked.h"
 
 enum {
@@ -255,4 +257,30 @@ int reduction_lanes(const Graph *g, const Node *node) {
   bool ordered = def->combine == COMBINE_SUM || def->combine == COMBINE_PROD;
   if (!ordered || def->body[def->n_body - 1].type != DT_F32) return row_lanes(g, node);
   return def->order.lanes > 1 ? def->order.lanes : 1;
+}
+
+// Elements that the read moves by when the index grows by one (for a division, on average); always positive.
+static double step_of(const Read *read, const Shape *shape, int index) {
+  double unit = 1, step = 0;
+  for (int d = shape->rank - 1; d >= 0; d--) {
+    step += (double)index_coef(&read->at[d], index) * unit / (double)read->at[d].divisor;
+    unit *= (double)shape->dim[d].scale;
+  }
+  return fabs(step);
+}
+
+bool product_walk(const Graph *g, const Node *node, const Product *p, int *order) {
+  const IndexDef *def = node->index;
+  const Read *read = &def->reads[p->a];
+  const Shape *shape = &graph_node(g, node->in[p->a])->shape;
+  bool moved = false;
+  for (int k = 0; k < def->n_out + def->n_red; k++) {
+    double step = step_of(read, shape, k);
+    int at = k;
+    for (; at > def->n_out && k > def->n_out && step > step_of(read, shape, order[at - 1]); at--)
+      order[at] = order[at - 1];
+    order[at] = k;
+    moved |= at != k;
+  }
+  return moved;
 }

@@ -81,6 +81,11 @@ static const Rule rules[] = {
      X "%1 = input \"w\" : f32[4,4] %2 = index map [k:4, j:8] { %1[k, j // 2] } : f32[4,8]"
        "%3 = index sum [n:N, j:8 | k:4] { mul(%0[n, k], %2[k, j]) } : f32[N,8]" OUT(3),
      NULL},
+    {"nor if it would add up in another order", "canonicalise",
+     "%0 = input \"x\" : f32[2,5,3] %1 = input \"w\" : f32[3,5,8]"
+     "%2 = index map [n:2, c:3, i:5] { %0[n, i, c] } : f32[2,3,5]"
+     "%3 = index sum [n:2, o:8 | c:3, i:5] { mul(%2[n, c, i], %1[c, i, o]) } : f32[2,8]" OUT(3),
+     NULL},
     {"a crop's edge is not the source's", "canonicalise,dce",
      "%0 = input \"x\" : f32[9] %1 = index map [i:5] { %0[i + 2] } : f32[5]"
      "%2 = index map [i:7] { %1[i - 1] } : f32[7]" OUT(2),
