@@ -133,6 +133,12 @@ static void grad_rule_select(Emitter *e, const GradSite *s, int *d) {
   if (s->want[2]) d[2] = emit_select(e, s->in[0], zero, s->grad);
 }
 
+// g: a conversion of what is f32 already
+static void grad_rule_to_f32(Emitter *e, const GradSite *s, int *d) {
+  (void)e;
+  d[0] = s->grad;
+}
+
 // ---- the table ------------------------------------------------------------------------------------------------------
 
 #define grad_rule_none NULL  // what the gradient column says where there is no gradient
