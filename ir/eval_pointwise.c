@@ -74,7 +74,7 @@ static double eval_to_f32(DType type, const double *x) { return type == DT_I32 ?
 static double eval_to_i32(DType type, const double *x) {
   (void)type;
   if (isnan(x[0])) return 0;
-  return x[0] <= INT32_MIN ? INT32_MIN : x[0] >= INT32_MAX ? INT32_MAX : trunc(x[0]);
+  return x[0] <= INT32_MIN ? INT32_MIN : x[0] >= INT32_MAX ? INT32_MAX : trunc(x[0]) + 0.0;  // one zero
 }
 
 double eval_pointwise(Op op, DType type, const double *operands) {

@@ -171,6 +171,7 @@ static const Row rows[] = {{OP_neg, F, {0}, -0.0},
                            {OP_to_f32, F, {0.1}, 0.1},
                            {OP_to_i32, F, {-2.9}, -2},
                            {OP_to_i32, F, {2.9}, 2},
+                           {OP_to_i32, F, {-0.5}, 0},
                            {OP_to_i32, F, {NAN}, 0},
                            {OP_to_i32, F, {1e10}, INT32_MAX},
                            {OP_to_i32, F, {-INF}, INT32_MIN},
@@ -185,6 +186,7 @@ static void pointwise_rows_mean_what_they_say(void **state) {
     if (!near(out, rows[k].out))
       fail_msg("%s(%g, %g, %g) is %.17g, not %.17g", op_info(rows[k].op)->name, rows[k].in[0], rows[k].in[1],
                rows[k].in[2], out, rows[k].out);
+    if (out == 0 && op_info(rows[k].op)->types == OPT_TO_I) assert_false(signbit(out));
     seen[rows[k].op] = true;
   }
   for (int op = 0; op < OP_COUNT; op++)
