@@ -19,6 +19,7 @@
 
 #include "ir.h"
 #include "random.h"
+#include "special_values.h"
 
 enum { OP_CASE_N = 5 };
 
@@ -50,21 +51,6 @@ typedef enum OpFill {
 typedef void (*OpCaseVisit)(void *state, const OpCase *c);
 
 // ---- values -------------------------------------------------------------------------------------------------------
-
-static inline double op_special_f32(uint64_t k) {
-  static const float values[] = {
-      0.0f,          -0.0f,          1.0f,           -1.0f,         INFINITY, -INFINITY,   NAN,    FLT_MIN, -FLT_MIN,
-      0x1p-149f,     -0x1p-149f,     0x1.8p-130f,    FLT_MAX,       -FLT_MAX, FLT_EPSILON, 0.5f,   -0.5f,   1.5f,
-      2.5f,          -2.5f,          0x1.fffffep-1f, 0x1.000002p0f, 88.0f,    -88.0f,      89.0f,  -104.0f, 16777216.0f,
-      2147483648.0f, -2147483648.0f, 2147483520.0f,  3e9f,          1e-6f,    10.0f,       -10.0f, 1e10f};
-  return (double)values[k % (sizeof values / sizeof *values)];
-}
-
-static inline double op_special_i32(uint64_t k) {
-  static const int32_t values[] = {
-      0, 1, -1, 2, -2, 7, -7, INT32_MAX, INT32_MIN, INT32_MAX - 1, INT32_MIN + 1, 16777217, 65536, -65537};
-  return values[k % (sizeof values / sizeof *values)];
-}
 
 static inline uint64_t op_common_divisor(uint64_t a, uint64_t b) {
   while (b) {

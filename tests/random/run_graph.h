@@ -1,0 +1,21 @@
+// A graph that has been through the passes: planned, compiled for this process and run once, with its tensors between
+// pages that may not be touched.
+#pragma once
+#include "codegen.h"
+#include "fill.h"
+#include "plan.h"
+
+typedef struct How {
+  const char *cpu;  // "native", "x86-64-v3", ..
+  PlanOptions plan;
+  bool no_contract;  // every kernel through the loop emitter
+  int parts;         // > 0: in the calling thread, each launch in so many parts, the last first
+  int threads;       // else: by a team of so many, every launch shared out
+  int64_t spare;     // the plan is for so many rows more than are run
+} How;
+
+// The tables of params and states that the graph names.
+void graph_tables(Arena *arena, const Graph *g, TensorTable *params, TensorTable *states);
+
+// outputs[k]: output k's values, in the arena. False with the compiler's report in *why.
+bool run_graph(Arena *arena, const Graph *g, const Fill *fill, const How *how, EvalTensor *outputs, Text *why);
