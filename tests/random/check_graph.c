@@ -189,6 +189,7 @@ static Fault check_runs(Check *c, const Graph *const graphs[2], const EvalTensor
   for (int k = 0; k < c->runs; k++) {
     How how = hows[(first + k * 3) % HOWS];
     const Graph *g = graphs[choice_once_in(c->chance, 3)];
+    how.front = choice_once_in(c->chance, 2);
     how.no_contract &= !(c->fill.wild && is_dense(g));
     EvalTensor *got = arena_array(c->arena, g->n_outputs, sizeof *got);
     tally_add(c->tally, "runs of compiled code", 1);

@@ -74,7 +74,7 @@ static double call_function(const Functions *f, Op op, const double *x) {
 
 // `type`: the operands' (a select's: of b and c).
 static double scalar_op(const Functions *f, Op op, DType type, const double *x) {
-  if (type != DT_F32) return eval_pointwise(op, type, x);
+  if (type != DT_F32 || op == OP_to_i32) return eval_pointwise(op, type, x);
   if (is_function(op)) return call_function(f, op, x);
   float a = (float)x[0], b = op_info(op)->arity == 2 ? (float)x[1] : 0;
   if (op == OP_rsqrt) return (double)(1.0f / sqrtf(a));

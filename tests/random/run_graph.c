@@ -73,6 +73,19 @@ static void take_outputs(Arena *arena, const StepRun *run, const int64_t *symbol
   }
 }
 
+// Places in the arena begin on 64 bytes: what lies between an output's end and the next belongs to nobody.
+static bool is_untouched(const StepRun *run, const int64_t *symbols, Text *why) {
+  for (int o = 0; o < run->step->n_outputs; o++) {
+    const DlcTensor *t = &run->step->outputs[o];
+    if (t->at.region != DLC_ARENA) continue;
+    size_t bytes = step_tensor_bytes(t, symbols);
+    const unsigned char *end = (const unsigned char *)step_address(run, t->at) + bytes;
+    for (size_t k = 0; k < (64 - bytes % 64) % 64; k++)
+      if (end[k] != 0xff) return text_printf(why, "written %zu bytes behind output '%s'", k + 1, t->name), false;
+  }
+  return true;
+}
+
 bool run_graph(Arena *arena, const Graph *g, const Fill *fill, const How *how, EvalTensor *outputs, Text *why) {
   TensorTable params, states;
   graph_tables(arena, g, &params, &states);
@@ -87,7 +100,7 @@ bool run_graph(Arena *arena, const Graph *g, const Fill *fill, const How *how, E
     diag_render(sink, false, why);
     return false;
   }
-  StepRun run = step_run_new(codegen_step(compiled), symbols, params.block_floats, states.block_floats);
+  StepRun run = step_run_at(codegen_step(compiled), symbols, params.block_floats, states.block_floats, how->front);
   fill_table(g, &params, OP_param, fill, (float *)run.region[DLC_PARAM].base);
   fill_table(g, &states, OP_state, fill, (float *)run.region[DLC_STATE].base);
   fill_inputs(plan->graph, plan, fill, symbols, &run);
@@ -96,7 +109,8 @@ bool run_graph(Arena *arena, const Graph *g, const Fill *fill, const How *how, E
   else
     run_team(arena, &run, how->threads);
   take_outputs(arena, &run, symbols, outputs);
+  bool untouched = !how->plan.no_reuse || is_untouched(&run, symbols, why);
   step_run_free(&run);
   codegen_free(compiled);
-  return true;
+  return untouched;
 }

@@ -11,11 +11,13 @@ typedef struct How {
   bool no_contract;  // every kernel through the loop emitter
   int parts;         // > 0: in the calling thread, each launch in so many parts, the last first
   int threads;       // else: by a team of so many, every launch shared out
+  bool front;        // regions of memory begin behind a guard page; else they end before one
   int64_t spare;     // the plan is for so many rows more than are run
 } How;
 
 // The tables of params and states that the graph names.
 void graph_tables(Arena *arena, const Graph *g, TensorTable *params, TensorTable *states);
 
-// outputs[k]: output k's values, in the arena. False with the compiler's report in *why.
+// outputs[k]: output k's values, in the arena. False with the compiler's report in *why, or where something was written
+// right behind an output.
 bool run_graph(Arena *arena, const Graph *g, const Fill *fill, const How *how, EvalTensor *outputs, Text *why);

@@ -1,6 +1,6 @@
 // For tests of compiled code: runs a DlcStep in one thread, every region of memory between guard pages, ending right at
-// the second, so that a kernel that reads or writes past a tensor that ends its region is caught. Fresh memory holds
-// NaNs.
+// the second (or beginning right behind the first), so that a kernel that reads or writes past a tensor that ends (or
+// begins) its region is caught. Fresh memory holds NaNs.
 #pragma once
 #include <stdlib.h>
 #include <string.h>
@@ -14,15 +14,17 @@ typedef struct Guarded {
   size_t mapped;
 } Guarded;
 
-static inline Guarded guarded_new(size_t bytes, size_t align) {
+static inline Guarded guarded_at(size_t bytes, size_t align, bool front) {
   size_t page = (size_t)sysconf(_SC_PAGESIZE), inside = (bytes + page - 1) / page * page;
   Guarded g = {.mapped = inside + 2 * page};
   g.map = mmap(NULL, g.mapped, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (g.map == MAP_FAILED || (inside && mprotect(g.map + page, inside, PROT_READ | PROT_WRITE))) abort();
-  g.base = g.map + page + inside - (bytes + align - 1) / align * align;
+  g.base = g.map + page + (front ? 0 : inside - (bytes + align - 1) / align * align);
   if (inside) memset(g.map + page, 0xff, inside);
   return g;
 }
+
+static inline Guarded guarded_new(size_t bytes, size_t align) { return guarded_at(bytes, align, false); }
 
 static inline void guarded_free(Guarded *g) { munmap(g->map, g->mapped); }
 
@@ -43,9 +45,10 @@ static inline size_t step_tensor_bytes(const DlcTensor *t, const int64_t *symbol
   return (size_t)step_tensor_count(t, symbols) * (size_t)dtype_size((DType)t->type);
 }
 
-// Memory for the step at these symbol values: params and grads of `param_floats`, states of `state_floats`.
-static inline StepRun step_run_new(const DlcStep *step, const int64_t *symbols, int64_t param_floats,
-                                   int64_t state_floats) {
+// Memory for the step at these symbol values: params and grads of `param_floats`, states of `state_floats`. `front`:
+// regions begin behind a guard page; else they end before one.
+static inline StepRun step_run_at(const DlcStep *step, const int64_t *symbols, int64_t param_floats,
+                                  int64_t state_floats, bool front) {
   StepRun run = {.step = step, .rt = {.seed = 1}};
   for (int k = 0; k < DLC_MAX_SYMBOLS; k++) run.rt.symbol[k] = symbols[k];
   const int64_t bytes[DLC_REGION_COUNT] = {[DLC_ARENA] = step->arena_bytes,
@@ -53,15 +56,20 @@ static inline StepRun step_run_new(const DlcStep *step, const int64_t *symbols, 
                                            [DLC_GRAD] = param_floats * 4,
                                            [DLC_STATE] = state_floats * 4,
                                            [DLC_STATE_NEXT] = state_floats * 4};
-  for (int k = 0; k < DLC_REGION_COUNT; k++) run.region[k] = guarded_new((size_t)bytes[k], 64);
+  for (int k = 0; k < DLC_REGION_COUNT; k++) run.region[k] = guarded_at((size_t)bytes[k], 64, front);
   run.local = guarded_new((size_t)step->local_bytes, 64);
   run.rt.local = run.local.base;
   run.inputs = calloc((size_t)step->n_inputs + 1, sizeof *run.inputs);
   for (int k = 0; k < step->n_inputs; k++) {
     const DlcTensor *t = &step->inputs[k];
-    run.inputs[t->at.input] = guarded_new(step_tensor_bytes(t, symbols), (size_t)dtype_size((DType)t->type));
+    run.inputs[t->at.input] = guarded_at(step_tensor_bytes(t, symbols), (size_t)dtype_size((DType)t->type), front);
   }
   return run;
+}
+
+static inline StepRun step_run_new(const DlcStep *step, const int64_t *symbols, int64_t param_floats,
+                                   int64_t state_floats) {
+  return step_run_at(step, symbols, param_floats, state_floats, false);
 }
 
 static inline void step_run_free(StepRun *run) {
