@@ -86,24 +86,31 @@ static bool is_untouched(const StepRun *run, const int64_t *symbols, Text *why) 
   return true;
 }
 
-bool run_graph(Arena *arena, const Graph *g, const Fill *fill, const How *how, EvalTensor *outputs, Text *why) {
-  TensorTable params, states;
-  graph_tables(arena, g, &params, &states);
+bool graph_build(Arena *arena, const Graph *g, int64_t capacity, const How *how, BuiltGraph *built, Text *why) {
+  *built = (BuiltGraph){.graph = g};
+  graph_tables(arena, g, &built->params, &built->states);
   DiagSink *sink = diag_sink_new(arena);
-  int64_t capacity[IR_MAX_SYMBOLS], symbols[IR_MAX_SYMBOLS];
-  for (int k = 0; k < IR_MAX_SYMBOLS; k++) symbols[k] = fill->symbol, capacity[k] = fill->symbol + how->spare;
+  int64_t symbols[IR_MAX_SYMBOLS];
+  for (int k = 0; k < IR_MAX_SYMBOLS; k++) symbols[k] = capacity;
   CodegenOptions options = {.cpu = how->cpu, .threads = 1, .no_contract = how->no_contract};
-  Plan *plan = plan_make(arena, sink, g, &params, &states, capacity, &how->plan);
-  bool planned = plan && plan_verify(plan, why);
-  Compiled *compiled = planned ? codegen_jit(arena, sink, plan, &options) : NULL;
-  if (!compiled) {
-    diag_render(sink, false, why);
-    return false;
-  }
-  StepRun run = step_run_at(codegen_step(compiled), symbols, params.block_floats, states.block_floats, how->front);
-  fill_table(g, &params, OP_param, fill, (float *)run.region[DLC_PARAM].base);
-  fill_table(g, &states, OP_state, fill, (float *)run.region[DLC_STATE].base);
-  fill_inputs(plan->graph, plan, fill, symbols, &run);
+  built->plan = plan_make(arena, sink, g, &built->params, &built->states, symbols, &how->plan);
+  bool planned = built->plan && plan_verify(built->plan, why);
+  built->compiled = planned ? codegen_jit(arena, sink, built->plan, &options) : NULL;
+  if (!built->compiled) diag_render(sink, false, why);
+  return built->compiled != NULL;
+}
+
+void graph_unbuild(BuiltGraph *built) { codegen_free(built->compiled); }
+
+bool graph_execute(Arena *arena, const BuiltGraph *b, const Fill *fill, const How *how, EvalTensor *outputs,
+                   Text *why) {
+  int64_t symbols[IR_MAX_SYMBOLS];
+  for (int k = 0; k < IR_MAX_SYMBOLS; k++) symbols[k] = fill->symbol;
+  StepRun run =
+      step_run_at(codegen_step(b->compiled), symbols, b->params.block_floats, b->states.block_floats, how->front);
+  fill_table(b->graph, &b->params, OP_param, fill, (float *)run.region[DLC_PARAM].base);
+  fill_table(b->graph, &b->states, OP_state, fill, (float *)run.region[DLC_STATE].base);
+  fill_inputs(b->plan->graph, b->plan, fill, symbols, &run);
   if (how->parts)
     step_execute(&run, how->parts);
   else
@@ -111,6 +118,13 @@ bool run_graph(Arena *arena, const Graph *g, const Fill *fill, const How *how, E
   take_outputs(arena, &run, symbols, outputs);
   bool untouched = !how->plan.no_reuse || is_untouched(&run, symbols, why);
   step_run_free(&run);
-  codegen_free(compiled);
   return untouched;
+}
+
+bool run_graph(Arena *arena, const Graph *g, const Fill *fill, const How *how, EvalTensor *outputs, Text *why) {
+  BuiltGraph built;
+  if (!graph_build(arena, g, fill->symbol + how->spare, how, &built, why)) return false;
+  bool good = graph_execute(arena, &built, fill, how, outputs, why);
+  graph_unbuild(&built);
+  return good;
 }

@@ -18,6 +18,18 @@ typedef struct How {
 // The tables of params and states that the graph names.
 void graph_tables(Arena *arena, const Graph *g, TensorTable *params, TensorTable *states);
 
-// outputs[k]: output k's values, in the arena. False with the compiler's report in *why, or where something was written
-// right behind an output.
+typedef struct BuiltGraph {
+  const Graph *graph;
+  TensorTable params, states;
+  Plan *plan;
+  Compiled *compiled;  // graph_unbuild frees it
+} BuiltGraph;
+
+// Plans for symbols of this value, and compiles. False with the compiler's report in *why.
+bool graph_build(Arena *arena, const Graph *g, int64_t capacity, const How *how, BuiltGraph *built, Text *why);
+// Runs it: outputs[k] are output k's values, in the arena. False where something was written right behind an output.
+bool graph_execute(Arena *arena, const BuiltGraph *built, const Fill *fill, const How *how, EvalTensor *outputs,
+                   Text *why);
+void graph_unbuild(BuiltGraph *built);
+// All of it.
 bool run_graph(Arena *arena, const Graph *g, const Fill *fill, const How *how, EvalTensor *outputs, Text *why);
