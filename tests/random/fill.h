@@ -10,6 +10,9 @@ typedef struct Fill {
   int64_t symbol;   // every symbol's value
   double step;      // f32 values are moved by step * a direction of their own (finite differences)
   uint64_t jitter;  // and by a little, another for each number; 0: not
+  // Where not NULL, gives every value instead.
+  double (*give)(const void *given, const Node *source, int64_t k);
+  const void *given;
 } Fill;
 
 // Element k of the source. Names that end in ".var" are at least 0.5: a running variance. i32 values are small.
