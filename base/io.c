@@ -80,13 +80,18 @@ Io io_system(void) {
 
 // ---- reading ------------------------------------------------------------------------------------------------------
 
+int io_open(Io io, const char *path, int flags, int mode) {
+  int fd;
+  do fd = io.ops->open(io.state, path, flags, mode);
+  while (fd == -EINTR);
+  return fd;
+}
+
 int io_close(Io io, int fd) { return io.ops->close(io.state, fd); }
 
 // O_NONBLOCK: opening a FIFO must not wait for a writer. It has no effect on the regular files that pass the check.
 int io_open_read(Io io, const char *path, int *fd, int64_t *size) {
-  int opened;
-  do opened = io.ops->open(io.state, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
-  while (opened == -EINTR);
+  int opened = io_open(io, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
   if (opened < 0) return opened;
   bool regular = false;
   int error = io.ops->fstat_size(io.state, opened, size, &regular);
@@ -142,7 +147,7 @@ struct IoWriter {
 
 // Whether a new file may take the path's place: nothing is there, or a regular file.
 static bool is_replaceable(Io io, const char *path) {
-  int fd = io.ops->open(io.state, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0);
+  int fd = io_open(io, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0);
   if (fd < 0) return fd != -ELOOP && fd != -ENXIO;  // a link, a socket
   int64_t size;
   bool regular = false;
@@ -157,8 +162,7 @@ int io_replace_begin(Io io, Arena *arena, const char *path, IoWriter **writer) {
   if (is_replaceable(io, path)) w->temporary = arena_printf(arena, "%s.tmp-%ld", path, (long)getpid());
   w->buffer = arena_alloc(arena, WRITE_BUFFER);
   const char *opened = w->temporary ? w->temporary : w->path;
-  do w->fd = io.ops->open(io.state, opened, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  while (w->fd == -EINTR);
+  w->fd = io_open(io, opened, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (w->fd < 0) return w->fd;
   *writer = w;
   return 0;
@@ -203,7 +207,7 @@ void io_replace_abort(IoWriter *w) {
 static int sync_directory(Io io, Arena *arena, const char *path) {
   const char *slash = strrchr(path, '/');
   const char *folder = slash ? arena_strndup(arena, path, (size_t)(slash - path) + 1) : ".";
-  int fd = io.ops->open(io.state, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+  int fd = io_open(io, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
   if (fd < 0) return fd;
   int error = io.ops->fsync(io.state, fd);
   io.ops->close(io.state, fd);

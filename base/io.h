@@ -32,6 +32,8 @@ Io io_system(void);
 // The whole of a regular file into the arena (NUL-terminated beyond *size). -EISDIR/-EINVAL where it is not a regular
 // file, -EFBIG above max_bytes, -EIO where it shrinks while being read.
 int io_read_file(Io io, Arena *arena, const char *path, size_t max_bytes, char **bytes, size_t *size);
+// The call of that name, again where it is interrupted: a descriptor, or -errno.
+int io_open(Io io, const char *path, int flags, int mode);
 // Opens a regular file for reading and tells its size.
 int io_open_read(Io io, const char *path, int *fd, int64_t *size);
 // Exactly `count` bytes at `offset`, or -EIO.

@@ -24,10 +24,12 @@ struct ByteStream {
 static void *zip_alloc(void *arena, uInt count, uInt size) { return arena_array(arena, count, size); }
 static void zip_release(void *arena, void *block) { (void)arena, (void)block; }  // the arena keeps it
 
-static int start_inflating(ByteStream *s, Arena *arena, int window) {
+// zlib lacks nothing but memory, and the arena gives it or jumps.
+static void start_inflating(ByteStream *s, Arena *arena, int window) {
   s->zip = (z_stream){.zalloc = zip_alloc, .zfree = zip_release, .opaque = arena};
   s->inflates = true;
-  return inflateInit2(&s->zip, window) == Z_OK ? 0 : -EBADMSG;
+  int result = inflateInit2(&s->zip, window);
+  dlc_assert(result == Z_OK);
 }
 
 int bytes_open(Arena *arena, Io io, const char *path, ByteStream **stream) {
@@ -37,7 +39,7 @@ int bytes_open(Arena *arena, Io io, const char *path, ByteStream **stream) {
   if (error) return error;
   s->buffer = arena_alloc(arena, BUFFER);
   if (s->end >= GZIP_HEADER) error = io_read_at(io, s->fd, s->buffer, GZIP_HEADER, 0);
-  if (!error && s->buffer[0] == 0x1f && s->buffer[1] == 0x8b) error = start_inflating(s, arena, GZIP_WINDOW);
+  if (!error && s->buffer[0] == 0x1f && s->buffer[1] == 0x8b) start_inflating(s, arena, GZIP_WINDOW);
   if (error)
     io_close(io, s->fd);
   else
@@ -45,15 +47,14 @@ int bytes_open(Arena *arena, Io io, const char *path, ByteStream **stream) {
   return error;
 }
 
-int bytes_open_part(Arena *arena, Io io, int fd, int64_t begin, int64_t count, bool deflated, ByteStream **stream) {
+ByteStream *bytes_open_part(Arena *arena, Io io, int fd, int64_t begin, int64_t count, bool deflated) {
   ByteStream *s = arena_alloc(arena, sizeof *s);
   *s = (ByteStream){.io = io, .fd = -1, .begin = begin, .at = begin, .end = begin + count, .counts_crc = true};
   s->crc = (uint32_t)crc32(0, NULL, 0);
   s->buffer = arena_alloc(arena, BUFFER);
-  int error = deflated ? start_inflating(s, arena, -WINDOW) : 0;
+  if (deflated) start_inflating(s, arena, -WINDOW);
   s->fd = fd;
-  *stream = s;
-  return error;
+  return s;
 }
 
 void bytes_close(ByteStream *s) {
@@ -105,11 +106,6 @@ static int read_deflated(ByteStream *s, unsigned char *buffer, size_t count, siz
 
 int bytes_read(ByteStream *s, void *buffer, size_t count, size_t *got) {
   int error = s->inflates ? read_deflated(s, buffer, count, got) : read_plain(s, buffer, count, got);
-  const unsigned char *at = buffer;
-  for (size_t done = 0; s->counts_crc && !error && done < *got;) {  // zlib counts in 32 bits
-    uInt piece = *got - done < BUFFER ? (uInt)(*got - done) : BUFFER;
-    s->crc = (uint32_t)crc32(s->crc, at + done, piece);
-    done += piece;
-  }
+  if (s->counts_crc && !error) s->crc = (uint32_t)crc32_z(s->crc, buffer, *got);
   return error;
 }

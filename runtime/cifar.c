@@ -35,8 +35,8 @@ typedef struct CifarSet {
 
 static bool starts_with(const char *text, const char *start) { return strncmp(text, start, strlen(start)) == 0; }
 static bool ends_in(const char *text, const char *end) {
-  size_t length = strlen(text), tail = strlen(end);
-  return length >= tail && strcmp(text + length - tail, end) == 0;
+  const char *dot = strrchr(text, '.');
+  return dot && strcmp(dot, end) == 0;
 }
 
 static bool add_file(CifarSet *set, const char *path) {

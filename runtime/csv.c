@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "checked.h"
 #include "data_inside.h"
 
 enum { BUFFER = 1 << 16, MOST_CELL = 1 << 16, MOST_COLUMNS = 100000, MOST_CLASSES = 1000 };
@@ -29,7 +28,7 @@ typedef struct Csv {
   size_t length;
   bool quoted;
   bool failed;
-  locale_t plain;  // "C", or 0
+  locale_t plain;  // "C", which the C library always has
 } Csv;
 
 __attribute__((format(printf, 2, 3))) static bool refuse(Csv *c, const char *format, ...) {
@@ -50,7 +49,7 @@ static int next_byte(Csv *c) {
     return byte;
   }
   if (c->used < c->filled) return c->buffer[c->used++];
-  if (c->ended || c->failed) return -1;
+  if (c->ended) return -1;
   int error = bytes_read(c->stream, c->buffer, BUFFER, &c->filled);
   c->used = 0;
   c->ended = c->filled < BUFFER;
@@ -75,8 +74,8 @@ static bool read_quoted(Csv *c) {
   int64_t opened = c->line;
   for (;;) {
     int byte = next_byte(c);
-    if (byte < 0)
-      return c->failed ? false : refuse(c, "the quote that line %lld opens is not closed", (long long)opened);
+    if (byte < 0 && c->failed) return false;
+    if (byte < 0) return refuse(c, "the quote that line %lld opens is not closed", (long long)opened);
     if (byte == '\n') c->line++;
     if (byte != '"') {
       if (!add_byte(c, byte)) return false;
@@ -164,7 +163,6 @@ static bool skip_mark(Csv *c) {
 
 static bool with_file(Csv *c, CellVisit *each, void *user, int64_t *rows, int64_t *columns) {
   int error = bytes_open(c->o->arena, c->o->io, c->path, &c->stream);
-  if (error == -EBADMSG) return data_refuse(c->o, DIAG_E0414, c->path, "the gzip data are damaged");
   if (error) return data_unreadable(c->o, c->path, error);
   c->used = c->filled = 0;
   c->ended = c->failed = false;
@@ -216,9 +214,9 @@ static bool read_number(const Csv *c, double *value) {
   size_t length = strspn(at, "+-0123456789.eE");
   const char *end = at + length;
   while (*end == ' ' || *end == '\t') end++;
-  if (!length || *end || strlen(c->cell) != c->length) return false;
+  if (!length || *end) return false;
   char *stop;
-  *value = c->plain ? strtod_l(at, &stop, c->plain) : strtod(at, &stop);
+  *value = strtod_l(at, &stop, c->plain);
   return stop == at + length;
 }
 
@@ -240,7 +238,7 @@ static bool take_class(Table *t, Column *column, float *to) {
     at = (int)column->n_classes;
     column->classes[column->n_classes++] = arena_strdup(c->o->arena, c->cell);
   }
-  if (to) *to = (float)at;
+  *to = (float)at;
   return true;
 }
 
@@ -253,7 +251,7 @@ static bool take_missing(Table *t, Column *column, float *to) {
     return false;
   }
   column->missing++;
-  if (to) *to = NAN;
+  *to = NAN;
   return true;
 }
 
@@ -286,7 +284,7 @@ static bool take_cell(Table *t, Column *column, int64_t row, float *to) {
     return false;
   }
   if (fabs(value) > (double)3.402823466e38f) return refuse(c, "%s is too large for f32", c->cell);
-  if (to) *to = (float)value;
+  *to = (float)value;
   return true;
 }
 
@@ -370,7 +368,7 @@ static int by_value(const void *a, const void *b) {
 
 // The value that comes most often, the smallest of equals, of sorted ones.
 static float mode_of(const float *sorted, int64_t n) {
-  float best = n ? sorted[0] : 0;
+  float best = sorted[0];
   int64_t most = 0;
   for (int64_t k = 0, run = 0; k < n; k++) {
     run = k && sorted[k] == sorted[k - 1] ? run + 1 : 1;
@@ -384,17 +382,9 @@ static float filling(const Table *t, const float *present, int64_t n) {
   const CsvSpec *csv = &t->csv.o->spec->csv;
   double sum = 0;
   for (int64_t k = 0; k < n; k++) sum += (double)present[k];
-  switch (csv->missing) {
-    case MISSING_MEAN:
-      return (float)(sum / (double)n);
-    case MISSING_MEDIAN:
-      return (present[(n - 1) / 2] + present[n / 2]) / 2;
-    case MISSING_MODE:
-      return mode_of(present, n);
-    case MISSING_VALUE:
-    case MISSING_REFUSED:
-      break;
-  }
+  if (csv->missing == MISSING_MEAN) return (float)(sum / (double)n);
+  if (csv->missing == MISSING_MEDIAN) return (present[(n - 1) / 2] + present[n / 2]) / 2;
+  if (csv->missing == MISSING_MODE) return mode_of(present, n);
   return (float)csv->fill;
 }
 
@@ -440,17 +430,16 @@ static void sort_classes(const Table *t, const Column *column) {
 
 // ---- the source -----------------------------------------------------------------------------------------------------
 
-static bool make_field(const Table *t, DataSource *field) {
+static void make_field(const Table *t, DataSource *field) {
   const CsvSpec *csv = &t->csv.o->spec->csv;
   int64_t row = (int64_t)sizeof(float) * t->n;
   field->info = (DataInfo){.type = DATA_F32, .rank = !csv->single, .dim = {t->n}, .rows = t->rows, .row_bytes = row};
   field->rows = (char *)t->values;
-  if (!csv->single || !t->columns[0].text) return true;
+  if (!csv->single || !t->columns[0].text) return;
   int32_t *labels = arena_array(t->csv.o->arena, (size_t)t->rows, sizeof *labels);
   for (int64_t k = 0; k < t->rows; k++) labels[k] = (int32_t)t->values[k];
   field->info.type = DATA_I32;
   field->rows = (char *)labels;
-  return true;
 }
 
 static bool no_texts(const Table *t) {
@@ -468,11 +457,10 @@ static bool no_texts(const Table *t) {
 static bool read_table(Table *t) {
   const Opening *o = t->csv.o;
   Header header = {0};
-  int64_t columns, rows, count;
+  int64_t columns, rows;
   if (!with_file(&t->csv, visit_header, &header, &t->rows, &columns) || !choose_columns(t, &header, columns))
     return false;
-  if (!checked_mul(t->rows, t->n, &count)) return data_refuse(o, DIAG_E0414, t->csv.path, "it is too large");
-  t->values = arena_array(o->arena, (size_t)count, sizeof *t->values);
+  t->values = arena_array(o->arena, (size_t)t->rows, (size_t)t->n * sizeof *t->values);
   if (!with_file(&t->csv, visit, t, &rows, &columns)) return false;
   if (rows != t->rows) return data_refuse(o, DIAG_E0414, t->csv.path, "the file has changed while it was read");
   if (!no_texts(t)) return false;
@@ -492,8 +480,9 @@ static Csv new_csv(const Opening *o, const char *path) {
 
 bool csv_open(const Opening *o, DataSource *fields) {
   Table t = {.csv = new_csv(o, data_path(o, o->spec->files[0]))};
-  bool done = read_table(&t) && make_field(&t, fields);
-  if (t.csv.plain) freelocale(t.csv.plain);
+  bool done = read_table(&t);
+  if (done) make_field(&t, fields);
+  freelocale(t.csv.plain);
   return done;
 }
 
@@ -512,7 +501,7 @@ bool csv_names(const Opening *o, const char *path, const char ***names, size_t *
   Header list = {0};
   int64_t rows, columns;
   bool done = with_file(&csv, visit_first, &list, &rows, &columns);
-  if (csv.plain) freelocale(csv.plain);
+  freelocale(csv.plain);
   *names = list.names;
   *count = list.n;
   return done;

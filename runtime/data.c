@@ -167,8 +167,6 @@ RowSet rows_of_part(Arena *arena, const SplitPart *part, int64_t total) {
   for (int64_t k = 0; k < base.count; k++) all[k] = base.rows ? base.rows[k] : k;
   permute(part->seed, random_stream("split"), all, base.count);
   int64_t from = llround(part->from * (double)base.count), to = llround(part->to * (double)base.count);
-  if (from < 0) from = 0;
-  if (to > base.count) to = base.count;
   return (RowSet){.count = to > from ? to - from : 0, .rows = all + from};
 }
 

@@ -29,7 +29,7 @@ typedef struct ByteStream ByteStream;
 // 0 or -errno.
 int bytes_open(Arena *arena, Io io, const char *path, ByteStream **stream);
 // `count` bytes of an open file, inflated where they are deflated; the file stays the caller's.
-int bytes_open_part(Arena *arena, Io io, int fd, int64_t begin, int64_t count, bool deflated, ByteStream **stream);
+ByteStream *bytes_open_part(Arena *arena, Io io, int fd, int64_t begin, int64_t count, bool deflated);
 void bytes_close(ByteStream *stream);
 // Up to `count` bytes: fewer only at the end. *got tells how many. -EBADMSG: the deflated data are damaged, end early,
 // or have something behind them.

@@ -136,7 +136,6 @@ static bool read_all(IdxReader *r, DataSource *field) {
 bool idx_open(const Opening *o, DataSource *field) {
   IdxReader r = {.o = o, .path = data_path(o, o->spec->files[0])};
   int error = bytes_open(o->arena, o->io, r.path, &r.stream);
-  if (error == -EBADMSG) return data_refuse(o, DIAG_E0407, r.path, "the gzip data are damaged");
   if (error) return data_unreadable(o, r.path, error);
   bool done = read_all(&r, field);
   bytes_close(r.stream);

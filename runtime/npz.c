@@ -39,11 +39,11 @@ static uint64_t little(const unsigned char *at, int bytes) {
 }
 
 static bool read_at(const ZipFile *z, void *to, int64_t count, int64_t at) {
-  int64_t end;
-  if (at < 0 || count < 0 || !checked_add(at, count, &end) || end > z->size)
+  if (at < 0 || at > z->size || count > z->size - at)
     return data_refuse(z->o, DIAG_E0415, z->path, "it ends within what begins at byte %lld", (long long)at);
   int error = io_read_at(z->o->io, z->fd, to, (size_t)count, at);
-  return error ? data_unreadable(z->o, z->path, error) : true;
+  if (error) return data_unreadable(z->o, z->path, error);
+  return true;
 }
 
 // ---- the directory --------------------------------------------------------------------------------------------------
@@ -82,8 +82,7 @@ static bool find_end(ZipFile *z) {
 
 static bool read_directory(ZipFile *z) {
   if (!find_end(z)) return false;
-  int64_t end;
-  if (z->bytes < 0 || z->bytes > MOST_DIRECTORY || z->at < 0 || !checked_add(z->at, z->bytes, &end) || end > z->size)
+  if (z->bytes < 0 || z->bytes > MOST_DIRECTORY || z->at < 0 || z->at > z->size || z->bytes > z->size - z->at)
     return refuse(z, "its directory does not lie within it");
   unsigned char *directory = arena_alloc(z->o->arena, (size_t)z->bytes);
   z->directory = directory;
@@ -122,7 +121,8 @@ static bool read_entry(const ZipFile *z, int64_t *k, ZipEntry *entry) {
                       .plain = (int64_t)little(at + 24, 4),
                       .at = (int64_t)little(at + 42, 4)};
   *k += ENTRY + name + extra + comment;
-  return read_extra(at + ENTRY + name, extra, entry) || refuse(z, "its directory is damaged");
+  if (!read_extra(at + ENTRY + name, extra, entry)) return refuse(z, "its directory is damaged");
+  return true;
 }
 
 static bool is_key(const char *name, const char *key) {
@@ -156,21 +156,17 @@ static bool check_entry(const ZipFile *z, const ZipEntry *entry, int64_t *begin)
   if (!read_at(z, local, LOCAL, entry->at)) return false;
   if (little(local, 4) != local_sign) return refuse(z, "its directory points to no file");
   *begin = entry->at + LOCAL + (int64_t)little(local + 26, 2) + (int64_t)little(local + 28, 2);
-  int64_t end, most = entry->packed;
-  bool inside = checked_add(*begin, entry->packed, &end) && end <= z->size;
-  if (entry->method == DEFLATED && !checked_mul(most, BEST_DEFLATE, &most)) most = INT64_MAX;
-  if (inside && (entry->method == STORED ? entry->plain == most : entry->plain <= most)) return true;
+  bool inside = *begin <= z->size && entry->packed <= z->size - *begin, stored = entry->method == STORED;
+  if (inside && (stored ? entry->plain == entry->packed : entry->plain / BEST_DEFLATE <= entry->packed)) return true;
   return data_refuse(z->o, DIAG_E0415, z->path, "the sizes of '%s' do not fit the file", entry->name);
 }
 
 static bool read_member(const ZipFile *z, const ZipEntry *entry, NpyArray *array) {
   int64_t begin = 0;
   if (!check_entry(z, entry, &begin)) return false;
-  ByteStream *stream;
-  int error = bytes_open_part(z->o->arena, z->o->io, z->fd, begin, entry->packed, entry->method == DEFLATED, &stream);
+  ByteStream *stream = bytes_open_part(z->o->arena, z->o->io, z->fd, begin, entry->packed, entry->method == DEFLATED);
   const char *name = arena_printf(z->o->sink->arena, "%s: %s", z->path, entry->name);
-  bool done =
-      error ? refuse(z, "it cannot be unpacked") : npy_read_stream(z->o->arena, z->o->sink, name, stream, array);
+  bool done = npy_read_stream(z->o->arena, z->o->sink, name, stream, array);
   uint32_t crc = bytes_crc(stream);
   bytes_close(stream);
   if (!done || crc == entry->crc) return done;

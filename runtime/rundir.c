@@ -40,7 +40,7 @@ static bool cannot_use(RunDir *run, DiagSink *sink, const char *why) {
 static bool take_lock(RunDir *run, DiagSink *sink) {
   int error = io_make_directories(run->io, run->path);
   if (error) return cannot_use(run, sink, strerror(-error));
-  run->lock = run->io.ops->open(run->io.state, path_in(run, run->arena, "lock"), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  run->lock = io_open(run->io, path_in(run, run->arena, "lock"), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (run->lock < 0) return cannot_use(run, sink, strerror(-run->lock));
   if (flock(run->lock, LOCK_EX | LOCK_NB) == 0) return true;
   return cannot_use(run, sink, errno == EWOULDBLOCK ? "another run is using it" : strerror(errno));
@@ -253,7 +253,7 @@ static Found read_slots(Reading *r, const SafeFile *file, const char *path) {
   for (int k = 0; k < o->n_slots; k++) {
     const NamedTensor *slot = slot_of(file, optimizer_slot_name(o->spec.kind, k), floats);
     if (!slot) return found(r, FOUND_MISFIT, path, "is of another model: its optimizer's state has another size");
-    if (floats) memcpy(o->slot[k], slot->data, (size_t)floats * sizeof *o->slot[k]);
+    memcpy(o->slot[k], slot->data, (size_t)floats * sizeof *o->slot[k]);
   }
   return FOUND_WHOLE;
 }
@@ -329,14 +329,13 @@ RunLoaded run_load(RunDir *run, DiagSink *sink, RunState *state, const TensorTab
 // ---- logs -----------------------------------------------------------------------------------------------------------
 
 static int open_append(const RunDir *run, const char *name) {
-  return run->io.ops->open(run->io.state, path_in(run, run->arena, name), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
-                           0666);
+  return io_open(run->io, path_in(run, run->arena, name), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
 }
 
 static int append(const RunDir *run, int fd, const void *bytes, size_t count) {
   for (size_t done = 0; done < count;) {
     ssize_t n = run->io.ops->write(run->io.state, fd, (const char *)bytes + done, count - done);
-    if (n == -EINTR) continue;
+    if (n == -EINTR || n == -EAGAIN) continue;
     if (n < 0) return (int)n;
     done += (size_t)n;
   }

@@ -24,16 +24,8 @@ static int64_t tensor_bytes(const NamedTensor *t) {
   return bytes;
 }
 
-// zlib counts in 32 bits.
 static uint32_t crc_of(uint32_t crc, const void *data, int64_t bytes) {
-  const unsigned char *at = data;
-  while (bytes > 0) {
-    unsigned part = bytes > 1 << 30 ? 1u << 30 : (unsigned)bytes;
-    crc = (uint32_t)crc32(crc, at, part);
-    at += part;
-    bytes -= part;
-  }
-  return crc;
+  return (uint32_t)crc32_z(crc, data, (size_t)bytes);
 }
 
 static void add_tensor_entry(Text *header, const NamedTensor *t, int64_t *offset) {
@@ -85,10 +77,9 @@ int safetensors_write(Io io, Arena *arena, const char *path, const NamedTensor *
   IoWriter *writer;
   int error = io_replace_begin(io, arena, path, &writer);
   if (error) return error;
-  error = io_replace_write(writer, length, LENGTH_BYTES);
-  if (!error) error = io_replace_write(writer, header.bytes, header.length);
-  for (int k = 0; k < n && !error; k++)
-    error = io_replace_write(writer, tensors[k].data, (size_t)tensor_bytes(&tensors[k]));
+  io_replace_write(writer, length, LENGTH_BYTES);  // the first failure stays with the writer
+  error = io_replace_write(writer, header.bytes, header.length);
+  for (int k = 0; k < n; k++) error = io_replace_write(writer, tensors[k].data, (size_t)tensor_bytes(&tensors[k]));
   if (!error) return io_replace_commit(writer);
   io_replace_abort(writer);
   return error;
@@ -126,8 +117,7 @@ static bool read_entry_shape(const SafeReader *r, const cJSON *entry, NamedTenso
   if (!cJSON_IsArray(shape) || cJSON_GetArraySize(shape) > MOST_DEPTH_RANK)
     return refuse(r, "the shape of '%s' cannot be read", t->name);
   *bytes = t->bytes;
-  const cJSON *dim;
-  cJSON_ArrayForEach(dim, shape) {
+  for (const cJSON *dim = shape->child; dim; dim = dim->next) {
     if (!whole(dim, &t->dim[t->rank]) || !checked_mul(*bytes, t->dim[t->rank], bytes))
       return refuse(r, "the shape of '%s' cannot be read", t->name);
     t->rank++;
@@ -170,11 +160,9 @@ static bool read_entry(const SafeReader *r, const cJSON *entry, NamedTensor *t) 
 }
 
 static bool read_metadata(const SafeReader *r, const cJSON *metadata) {
-  if (!metadata) return true;
   if (!cJSON_IsObject(metadata)) return refuse(r, "%s", "its metadata are no object of strings");
   r->file->metadata = arena_array(r->arena, 2 * (size_t)cJSON_GetArraySize(metadata), sizeof(char *));
-  const cJSON *pair;
-  cJSON_ArrayForEach(pair, metadata) {
+  for (const cJSON *pair = metadata->child; pair; pair = pair->next) {
     if (!cJSON_IsString(pair)) return refuse(r, "%s", "its metadata are no object of strings");
     r->file->metadata[2 * r->file->n_metadata] = arena_strdup(r->arena, pair->string);
     r->file->metadata[2 * r->file->n_metadata++ + 1] = arena_strdup(r->arena, pair->valuestring);
@@ -230,17 +218,18 @@ static bool check_crc(const SafeReader *r) {
   crc = crc_of(crc, r->data, r->data_bytes);
   char found[CHECKSUM_DIGITS + 1];
   snprintf(found, sizeof found, "%08x", crc);
-  return memcmp(found, digits, CHECKSUM_DIGITS) ? refuse(r, "%s", "its checksum is wrong: it is damaged") : true;
+  if (memcmp(found, digits, CHECKSUM_DIGITS)) return refuse(r, "%s", "its checksum is wrong: it is damaged");
+  return true;
 }
 
 static bool read_header(const SafeReader *r, const cJSON *header) {
   if (!cJSON_IsObject(header)) return refuse(r, "%s", "its header is no JSON object");
   r->file->items = arena_array(r->arena, (size_t)cJSON_GetArraySize(header), sizeof *r->file->items);
-  const cJSON *entry;
   bool seen_metadata = false;
-  cJSON_ArrayForEach(entry, header) {
+  for (const cJSON *entry = header->child; entry; entry = entry->next) {
     if (!strcmp(entry->string, "__metadata__")) {
-      if (seen_metadata || !read_metadata(r, entry)) return seen_metadata ? refuse(r, "%s", "two __metadata__") : false;
+      if (seen_metadata) return refuse(r, "%s", "two __metadata__");
+      if (!read_metadata(r, entry)) return false;
       seen_metadata = true;
     } else if (!read_entry(r, entry, &r->file->items[r->file->n_items++])) {
       return false;
@@ -297,11 +286,11 @@ static bool take_tensor(const Opening *o, const char *path, const NamedTensor *t
   memcpy(array->dim, t->dim, sizeof array->dim);
   array->data = arena_array(o->arena, (size_t)array->count, t->bytes > 4 ? 4 : (size_t)t->bytes);
   if (t->bytes <= 4) {
-    if (array->count) memcpy(array->data, t->data, (size_t)tensor_bytes(t));
+    memcpy(array->data, t->data, (size_t)tensor_bytes(t));
     return true;
   }
-  return data_narrow(t->type, t->data, array->count, array->data) ||
-         data_refuse(o, DIAG_E0411, path, "an integer of '%s' does not fit 32 bits", t->name);
+  if (data_narrow(t->type, t->data, array->count, array->data)) return true;
+  return data_refuse(o, DIAG_E0411, path, "an integer of '%s' does not fit 32 bits", t->name);
 }
 
 // The file is read whole, checked, and let go of.

@@ -48,5 +48,5 @@ fuzz_run() {
   dictionary=tests/fuzz/dict/$fuzz_name.dict
   [ -e "$dictionary" ] && set -- "-dict=$dictionary" "$@"
   ASAN_OPTIONS=allocator_may_return_null=1:quarantine_size_mb=8 "$fuzz_build_folder/tests/fuzz/fuzz_$fuzz_name" \
-    -max_len="$(fuzz_length "$fuzz_name")" -timeout=120 -malloc_limit_mb=64 -rss_limit_mb=1024 -print_final_stats=1 "$@"
+    -max_len="$(fuzz_length "$fuzz_name")" -timeout=120 -malloc_limit_mb=64 -rss_limit_mb=1024 -report_slow_units=100000 -print_final_stats=1 "$@"
 }
