@@ -131,7 +131,7 @@ void build_api_emit(Arena *arena, LLVMModuleRef module, LLVMTargetMachineRef mac
     rename_function(&a, "load_memory");
   }
   if (trains) {
-    static const char *const verbs[] = {"save", "init", "schedule", "set_rate"};
+    static const char *const verbs[] = {"save", "save_training", "load_training", "init", "schedule", "set_rate"};
     emit_train_step(&a);
     for (size_t k = 0; k < sizeof verbs / sizeof *verbs; k++) rename_function(&a, verbs[k]);
   }

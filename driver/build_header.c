@@ -346,6 +346,15 @@ static void add_training(const Writer *w) {
       "// Errors: %s_NULL, %s_NOT_OPEN, %s_UNALIGNED, %s_NO_WEIGHTS; %s_FILE.\n"
       "int %s_save(const %s *model, const char *path);\n\n",
       name, upper, upper, upper, upper, upper, name, name);
+  text_printf(
+      w->out,
+      "// All of training in a file of its own, and back: weights, the optimizer's numbers, the count of updates, the\n"
+      "// schedule's place. Updates after loading have the bits of those that never stopped. Only this library, or one\n"
+      "// built anew of the same program, reads the file.\n"
+      "// Errors: those of %s_save; those of %s_load.\n"
+      "int %s_save_training(%s *model, const char *path);\n"
+      "int %s_load_training(%s *model, const char *path);\n\n",
+      name, name, name, name, name, name);
 }
 
 void build_header(Pipeline *p, const BuildNames *names, const Built *built, const BuildInput *input, Text *out) {
@@ -367,9 +376,10 @@ const char **build_functions(Arena *arena, const BuildNames *names, const BuildI
   static const struct {
     const char *verb;
     bool trains, loads;
-  } all[] = {{"open", 0, 0},     {"threads", 0, 0},     {"predict", 0, 0}, {"error", 0, 0},
-             {"load", 0, 1},     {"load_memory", 0, 1}, {"init", 1, 0},    {"train_step", 1, 0},
-             {"set_rate", 1, 0}, {"schedule", 1, 0},    {"save", 1, 0}};
+  } all[] = {{"open", 0, 0},         {"threads", 0, 0},     {"predict", 0, 0}, {"error", 0, 0},
+             {"load", 0, 1},         {"load_memory", 0, 1}, {"init", 1, 0},    {"train_step", 1, 0},
+             {"set_rate", 1, 0},     {"schedule", 1, 0},    {"save", 1, 0},    {"save_training", 1, 0},
+             {"load_training", 1, 0}};
   const char **symbols = arena_array(arena, sizeof all / sizeof *all, sizeof *symbols);
   *n = 0;
   for (size_t k = 0; k < sizeof all / sizeof *all; k++)

@@ -5,11 +5,13 @@
 #include "tensors.h"
 #include "threads.h"
 
+enum { OPTIMIZER_MAX_SLOTS = 2 };
+
 typedef struct Optimizer {
   OptimizerSpec spec;
   int n_slots;
-  float *slot[2];  // [block_floats] each: momentum; sum of squares; Adam's m and v
-  int64_t step;    // updates done
+  float *slot[OPTIMIZER_MAX_SLOTS];  // [block_floats] each: momentum; sum of squares; Adam's m and v
+  int64_t step;                      // updates done
 } Optimizer;
 
 int optimizer_slots(OptimizerKind kind);

@@ -16,6 +16,9 @@ struct Team {
   int64_t threads;  // 1 at least; parts that are given out at once
 };
 
+// Training as a file holds it: the blocks as they lie, and the counters as parts of 16 bits, which floats hold exactly.
+enum { TRAINING_TENSORS = 3 + OPTIMIZER_MAX_SLOTS, TRAINING_COUNTERS = 5, TRAINING_PARTS = 4 * TRAINING_COUNTERS };
+
 struct EmbedContext {
   uint64_t mark;  // EMBED_MARK once it is open
   const EmbedLibrary *library;
@@ -35,6 +38,7 @@ struct EmbedContext {
   TrainSpec training;
   Optimizer optimizer;
   double *squares;
+  float counters[TRAINING_PARTS];  // while training is saved or loaded
 };
 
 static const uint64_t EMBED_MARK = 0x646c63206d6f6465u;
@@ -64,5 +68,12 @@ void embed_run(EmbedContext *context, const EmbedStep *step, const char *const *
 // Pointers to as many values as a step has: no NULL, aligned. A status.
 int embed_check_values(const EmbedContext *context, int64_t values, int64_t n, const void *const *pointers);
 int64_t embed_value_bytes(const EmbedValue *value, int64_t rows);
+// train.c: training as tensors, whose offsets count from the context itself. items: [TRAINING_TENSORS].
+TensorTable embed_training_tensors(const EmbedContext *context, TensorInfo *items);
+void embed_put_counters(EmbedContext *context);  // into `counters`, and back
+int embed_take_counters(EmbedContext *context);  // DAMAGED where they cannot be
+int embed_training_is_started(const EmbedContext *context);
+void embed_start_training(EmbedContext *context);
+
 // Where an output of the step lies.
 const char *embed_output(const EmbedContext *context, const EmbedValue *output, const char *const *inputs);

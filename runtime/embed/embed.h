@@ -110,6 +110,8 @@ int embed_predict(EmbedContext *context, const void *const *inputs, void *const 
 int embed_load(EmbedContext *context, const char *path);
 int embed_load_memory(EmbedContext *context, const void *bytes, size_t size);
 int embed_save(const EmbedContext *context, const char *path);
+int embed_save_training(EmbedContext *context, const char *path);
+int embed_load_training(EmbedContext *context, const char *path);
 int embed_init(EmbedContext *context, uint64_t seed);
 int embed_schedule(EmbedContext *context, int64_t steps_per_epoch, int64_t steps);
 int embed_set_rate(EmbedContext *context, double rate);

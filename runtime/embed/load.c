@@ -1,7 +1,7 @@
-// A safetensors file into the blocks of parameters and states: an 8-byte header length, a JSON header, the tensors'
-// bytes. The file is read three times: the header, where it says what lies where; all of it, for its length and its
-// checksum; then the tensors. Nothing is written before everything has been checked, and nothing is allocated: what the
-// header says of a tensor is noted beside its TensorInfo.
+// A safetensors file into the blocks of parameters and states, or those of training: an 8-byte header length, a JSON
+// header, the tensors' bytes. The file is read three times: the header, where it says what lies where; all of it, for
+// its length and its checksum; then the tensors. Nothing is written before everything has been checked, and nothing is
+// allocated: what the header says of a tensor is noted beside its TensorInfo.
 #include <stdio.h>
 #include <string.h>
 
@@ -55,8 +55,15 @@ static int bytes_next(Bytes *b) {
 
 // ---- the header -----------------------------------------------------------------------------------------------------
 
+typedef struct Goal {  // what the file must hold
+  const TensorInfo *items;
+  int n, n_first;  // tensors; how many of them lie in the first block
+  Found *found;    // [n]
+  float *block[2];
+} Goal;
+
 typedef struct Header {
-  EmbedContext *context;
+  const Goal *goal;
   Bytes *bytes;
   int64_t length, at;  // of the header, how far it is read
   int next;            // the byte that is looked at; -1 behind the header's end
@@ -151,13 +158,9 @@ static int read_metadata(Header *h) {
   return need(h, '}');
 }
 
-static int n_tensors(const EmbedContext *c) { return c->params.n_items + c->states.n_items; }
-static TensorInfo *tensor(const EmbedContext *c, int k) { return c->params.items + k; }  // the states follow
-static Found *found(const EmbedContext *c, int k) { return (Found *)(void *)(c->params.items + n_tensors(c)) + k; }
-
-static int find_tensor(const EmbedContext *c, const char *name) {
-  for (int k = 0; k < n_tensors(c); k++)
-    if (!strcmp(tensor(c, k)->path, name)) return k;
+static int find_tensor(const Goal *goal, const char *name) {
+  for (int k = 0; k < goal->n; k++)
+    if (!strcmp(goal->items[k].path, name)) return k;
   return -1;
 }
 
@@ -193,9 +196,9 @@ static int read_entry(Header *h, int which) {
   } while (take(h, ','));
   if (!need(h, '}')) return 0;
   if (e.places != 2 || e.rank < 0) return fail(h, EMBED_DAMAGED);
-  if (which < 0 || !e.is_f32 || !is_shape(tensor(h->context, which), e.dim, e.rank)) return fail(h, EMBED_OTHER_MODEL);
-  int64_t bytes = tensor(h->context, which)->count * (int64_t)sizeof(float);
-  Found *place = found(h->context, which);
+  if (which < 0 || !e.is_f32 || !is_shape(&h->goal->items[which], e.dim, e.rank)) return fail(h, EMBED_OTHER_MODEL);
+  int64_t bytes = h->goal->items[which].count * (int64_t)sizeof(float);
+  Found *place = &h->goal->found[which];
   if (e.place[1] < e.place[0] || e.place[1] - e.place[0] != bytes || place->times++) return fail(h, EMBED_DAMAGED);
   place->begin = e.place[0];
   return 1;
@@ -208,7 +211,7 @@ static int read_header(Header *h) {
     do {
       if (!read_string(h) || !need(h, ':')) return 0;
       int is_metadata = !strcmp(h->text, "__metadata__");
-      if (!(is_metadata ? read_metadata(h) : read_entry(h, find_tensor(h->context, h->text)))) return 0;
+      if (!(is_metadata ? read_metadata(h) : read_entry(h, find_tensor(h->goal, h->text)))) return 0;
     } while (take(h, ','));
     if (!need(h, '}')) return 0;
   }
@@ -234,17 +237,16 @@ static int read_length(Header *h) {
 
 // Every tensor is there, and together they are the data, each byte once.
 static int check_places(Header *h, int64_t data_bytes) {
-  const EmbedContext *c = h->context;
-  int n = n_tensors(c);
+  const Goal *goal = h->goal;
   int64_t sum = 0;
-  for (int k = 0; k < n; k++) {
-    if (!found(c, k)->times) return fail(h, EMBED_OTHER_MODEL);
-    int64_t bytes = tensor(c, k)->count * (int64_t)sizeof(float), begin = found(c, k)->begin;
+  for (int k = 0; k < goal->n; k++) {
+    if (!goal->found[k].times) return fail(h, EMBED_OTHER_MODEL);
+    int64_t bytes = goal->items[k].count * (int64_t)sizeof(float), begin = goal->found[k].begin;
     if (begin > data_bytes - bytes) return fail(h, EMBED_DAMAGED);
     sum += bytes;
     for (int other = 0; other < k; other++) {
-      int64_t its_begin = found(c, other)->begin,
-              its_end = its_begin + tensor(c, other)->count * (int64_t)sizeof(float);
+      int64_t its_begin = goal->found[other].begin,
+              its_end = its_begin + goal->items[other].count * (int64_t)sizeof(float);
       if (begin < its_end && its_begin < begin + bytes) return fail(h, EMBED_DAMAGED);
     }
   }
@@ -271,21 +273,20 @@ static int check_sum(Header *h, int64_t *total) {
 }
 
 static int read_tensors(Header *h) {
-  EmbedContext *c = h->context;
-  for (int k = 0; k < n_tensors(c); k++) {
-    int is_state = k >= c->params.n_items;
-    float *block = (float *)(void *)c->base[is_state ? DLC_STATE : DLC_PARAM];
-    size_t bytes = (size_t)tensor(c, k)->count * sizeof(float);
-    if (!bytes_seek(h->bytes, LENGTH_BYTES + h->length + found(c, k)->begin)) return fail(h, EMBED_FILE);
-    if (bytes_read(h->bytes, block + tensor(c, k)->offset, bytes) != bytes) return fail(h, EMBED_FILE);
+  const Goal *goal = h->goal;
+  for (int k = 0; k < goal->n; k++) {
+    float *to = goal->block[k >= goal->n_first] + goal->items[k].offset;
+    size_t bytes = (size_t)goal->items[k].count * sizeof(float);
+    if (!bytes_seek(h->bytes, LENGTH_BYTES + h->length + goal->found[k].begin)) return fail(h, EMBED_FILE);
+    if (bytes_read(h->bytes, to, bytes) != bytes) return fail(h, EMBED_FILE);
   }
   return 1;
 }
 
-static int load(EmbedContext *c, Bytes *bytes) {
-  Header h = {.context = c, .bytes = bytes, .digits = -1};
+static int load(EmbedContext *c, const Goal *goal, Bytes *bytes) {
+  Header h = {.goal = goal, .bytes = bytes, .digits = -1};
   int64_t total;
-  for (int k = 0; k < n_tensors(c); k++) *found(c, k) = (Found){0, 0};
+  for (int k = 0; k < goal->n; k++) goal->found[k] = (Found){0, 0};
   if (!read_length(&h) || !read_header(&h) || !check_sum(&h, &total)) return h.status;
   if (!check_places(&h, total - h.length)) return h.status;
   c->has_weights = 0;
@@ -293,6 +294,16 @@ static int load(EmbedContext *c, Bytes *bytes) {
   if (!read_tensors(&h)) return h.status;
   c->has_weights = 1;
   return EMBED_OK;
+}
+
+// Of parameters and states, whose tables follow one another, and what is noted of them follows both.
+static Goal goal_of_weights(const EmbedContext *c) {
+  int n = c->params.n_items + c->states.n_items;
+  return (Goal){.items = c->params.items,
+                .n = n,
+                .n_first = c->params.n_items,
+                .found = (Found *)(void *)(c->params.items + n),
+                .block = {(float *)(void *)c->base[DLC_PARAM], (float *)(void *)c->base[DLC_STATE]}};
 }
 
 // Weights that stand in the library are no memory to write to.
@@ -306,7 +317,8 @@ int embed_load(EmbedContext *c, const char *path) {
   if (status) return status;
   Bytes bytes = {.file = fopen(path, "rb")};
   if (!bytes.file) return EMBED_FILE;
-  status = load(c, &bytes);
+  Goal goal = goal_of_weights(c);
+  status = load(c, &goal, &bytes);
   fclose(bytes.file);
   return status;
 }
@@ -315,5 +327,24 @@ int embed_load_memory(EmbedContext *c, const void *from, size_t size) {
   int status = check_loading(c, from);
   if (status) return status;
   Bytes bytes = {.memory = from, .size = size};
-  return load(c, &bytes);
+  Goal goal = goal_of_weights(c);
+  return load(c, &goal, &bytes);
+}
+
+int embed_load_training(EmbedContext *c, const char *path) {
+  int status = check_loading(c, path);
+  if (status) return status;
+  Bytes bytes = {.file = fopen(path, "rb")};
+  if (!bytes.file) return EMBED_FILE;
+  if (!embed_training_is_started(c)) embed_start_training(c);
+  TensorInfo items[TRAINING_TENSORS];
+  Found found[TRAINING_TENSORS];
+  TensorTable table = embed_training_tensors(c, items);
+  Goal goal = {table.items, table.n_items, table.n_items, found, {(float *)(void *)c, NULL}};
+  status = load(c, &goal, &bytes);
+  fclose(bytes.file);
+  if (status) return status;
+  status = embed_take_counters(c);
+  if (status) c->has_weights = 0;
+  return status;
 }

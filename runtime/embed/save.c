@@ -1,5 +1,5 @@
-// The parameters and states as a safetensors file, byte for byte the one that dlc writes (runtime/safetensors.c). The
-// file is written beside its place and renamed: what was there stays whole until the new one is.
+// The parameters and states as a safetensors file, byte for byte the one that dlc writes (runtime/safetensors.c); or
+// all of training. The file is written beside its place and renamed: what was there stays whole until the new one is.
 #include <stdio.h>
 #include <string.h>
 
@@ -51,13 +51,18 @@ static void put_entries(Sink *s, const TensorTable *table, int64_t *offset) {
   }
 }
 
-static void put_header(Sink *s, const EmbedContext *c, const char *sum) {
+typedef struct Content {  // tables of tensors, and where each table's block begins
+  const TensorTable *table[2];
+  const char *base[2];
+  int n;
+} Content;
+
+static void put_header(Sink *s, const Content *content, const char *sum) {
   int64_t offset = 0, begin = s->n;
   put_text(s, "{\"__metadata__\":{\"" CHECKSUM_KEY "\":\"");
   put(s, sum, SUM_DIGITS);
   put_text(s, "\"}");
-  put_entries(s, &c->params, &offset);
-  put_entries(s, &c->states, &offset);
+  for (int k = 0; k < content->n; k++) put_entries(s, content->table[k], &offset);
   put_text(s, "}");
   while ((s->n - begin) % 8) put_text(s, " ");
 }
@@ -68,31 +73,26 @@ static void put_data(Sink *s, const TensorTable *table, const char *base) {
     put(s, block + table->items[k].offset, (size_t)table->items[k].count * sizeof(float));
 }
 
-static void put_all(Sink *s, const EmbedContext *c, const char *sum) {
-  put_header(s, c, sum);
-  put_data(s, &c->params, c->base[DLC_PARAM]);
-  put_data(s, &c->states, c->base[DLC_STATE]);
+static void put_all(Sink *s, const Content *content, const char *sum) {
+  put_header(s, content, sum);
+  for (int k = 0; k < content->n; k++) put_data(s, content->table[k], content->base[k]);
 }
 
-static int write_file(const EmbedContext *c, FILE *file) {
+static int write_file(const Content *content, FILE *file) {
   Sink header = {0}, whole = {0};
-  put_header(&header, c, "00000000");
-  put_all(&whole, c, "00000000");
+  put_header(&header, content, "00000000");
+  put_all(&whole, content, "00000000");
   char sum[SUM_DIGITS];
   checksum_digits(whole.crc, sum);
   Sink out = {.file = file};
   unsigned char length[8];
   for (int k = 0; k < 8; k++) length[k] = (unsigned char)((uint64_t)header.n >> (8 * k));
   put(&out, length, sizeof length);
-  put_all(&out, c, sum);
+  put_all(&out, content, sum);
   return !out.failed && fflush(file) == 0;
 }
 
-int embed_save(const EmbedContext *c, const char *path) {
-  int status = embed_check(c);
-  if (status) return status;
-  if (!path) return EMBED_NULL;
-  if (!c->has_weights) return EMBED_NO_WEIGHTS;
+static int save(const Content *content, const char *path) {
   char beside[PATH_MOST];
   size_t n = strlen(path);
   if (n + sizeof ".tmp" > sizeof beside) return EMBED_FILE;
@@ -100,9 +100,34 @@ int embed_save(const EmbedContext *c, const char *path) {
   memcpy(beside + n, ".tmp", sizeof ".tmp");
   FILE *file = fopen(beside, "wb");
   if (!file) return EMBED_FILE;
-  int ok = write_file(c, file);
+  int ok = write_file(content, file);
   if (fclose(file) != 0) ok = 0;
   if (ok && rename(beside, path) == 0) return EMBED_OK;
   remove(beside);
   return EMBED_FILE;
+}
+
+static int check_saving(const EmbedContext *c, const char *path) {
+  int status = embed_check(c);
+  if (status) return status;
+  if (!path) return EMBED_NULL;
+  return c->has_weights ? EMBED_OK : EMBED_NO_WEIGHTS;
+}
+
+int embed_save(const EmbedContext *c, const char *path) {
+  int status = check_saving(c, path);
+  if (status) return status;
+  Content content = {{&c->params, &c->states}, {c->base[DLC_PARAM], c->base[DLC_STATE]}, 2};
+  return save(&content, path);
+}
+
+int embed_save_training(EmbedContext *c, const char *path) {
+  int status = check_saving(c, path);
+  if (status) return status;
+  if (!embed_training_is_started(c)) embed_start_training(c);
+  TensorInfo items[TRAINING_TENSORS];
+  TensorTable table = embed_training_tensors(c, items);
+  embed_put_counters(c);
+  Content content = {{&table}, {(const char *)c}, 1};
+  return save(&content, path);
 }

@@ -37,7 +37,7 @@ static void read_training(EmbedContext *c) {
 }
 
 // The optimizer at its beginning.
-static void start_training(EmbedContext *c) {
+void embed_start_training(EmbedContext *c) {
   const EmbedModel *m = c->model;
   char *memory = (char *)c;
   read_training(c);
@@ -49,7 +49,51 @@ static void start_training(EmbedContext *c) {
   }
 }
 
-static int is_started(const EmbedContext *c) { return c->squares != NULL; }
+int embed_training_is_started(const EmbedContext *c) { return c->squares != NULL; }
+
+// ---- training as tensors --------------------------------------------------------------------------------------------
+
+static void add_block(const EmbedContext *c, TensorTable *table, const char *name, const void *block, int64_t floats) {
+  TensorInfo *info = &table->items[table->n_items++];
+  memset(info, 0, sizeof *info);
+  info->path = name;
+  info->rank = 1;
+  info->dim[0] = info->count = floats;
+  info->offset = (const float *)block - (const float *)(const void *)c;
+}
+
+TensorTable embed_training_tensors(const EmbedContext *c, TensorInfo *items) {
+  static const char *const slots[OPTIMIZER_MAX_SLOTS] = {"slot.0", "slot.1"};
+  const EmbedModel *m = c->model;
+  TensorTable table = {.items = items};
+  add_block(c, &table, "counters", c->counters, TRAINING_PARTS);
+  add_block(c, &table, "parameters", c->base[DLC_PARAM], m->param_floats);
+  add_block(c, &table, "states", c->base[DLC_STATE], m->state_floats);
+  for (int k = 0; k < c->optimizer.n_slots; k++) add_block(c, &table, slots[k], c->optimizer.slot[k], m->param_floats);
+  return table;
+}
+
+void embed_put_counters(EmbedContext *c) {
+  uint64_t values[TRAINING_COUNTERS] = {(uint64_t)c->optimizer.step, c->seed, 0, (uint64_t)c->steps_per_epoch,
+                                        (uint64_t)c->steps};
+  memcpy(&values[2], &c->rate, sizeof c->rate);
+  for (int k = 0; k < TRAINING_PARTS; k++) c->counters[k] = (float)(values[k / 4] >> 16 * (k % 4) & 0xffff);
+}
+
+int embed_take_counters(EmbedContext *c) {
+  uint64_t values[TRAINING_COUNTERS] = {0};
+  for (int k = 0; k < TRAINING_PARTS; k++)
+    if (!(c->counters[k] >= 0 && c->counters[k] <= 0xffff)) return EMBED_DAMAGED;
+  for (int k = 0; k < TRAINING_PARTS; k++) values[k / 4] |= ((uint64_t)c->counters[k] & 0xffff) << 16 * (k % 4);
+  int64_t steps_per_epoch = (int64_t)values[3], steps = (int64_t)values[4];
+  if ((int64_t)values[0] < 0 || steps < 0 || steps_per_epoch < (steps > 0)) return EMBED_DAMAGED;
+  c->optimizer.step = (int64_t)values[0];
+  c->seed = values[1];
+  memcpy(&c->rate, &values[2], sizeof c->rate);
+  c->steps_per_epoch = steps_per_epoch;
+  c->steps = steps;
+  return EMBED_OK;
+}
 
 static void draw(const TensorTable *table, uint64_t seed, char *block) {
   tensors_draw(table, seed, (float *)(void *)block, 0, table->block_floats);
@@ -66,7 +110,7 @@ int embed_init(EmbedContext *c, uint64_t seed) {
   c->seed = seed;
   c->has_weights = 1;
   c->prepared = 0;
-  start_training(c);
+  embed_start_training(c);
   return EMBED_OK;
 }
 
@@ -141,7 +185,7 @@ int embed_train_step(EmbedContext *c, const void *const *inputs, int64_t rows, v
   if (status) return status;
   for (int64_t k = 0; k < step->n_outputs; k++)
     if ((uintptr_t)outputs[k] % (uintptr_t)output[k].element_bytes) return EMBED_UNALIGNED;
-  if (!is_started(c)) start_training(c);
+  if (!embed_training_is_started(c)) embed_start_training(c);
   uint64_t before = embed_strict();
   const char *const *at = (const char *const *)(const void *)inputs;
   status = train(c, step, at, rows);

@@ -1,6 +1,7 @@
 // train IMAGES LABELS OUT ROWS STEPS THREADS: trains a built library on a file of bytes, from seed 5, and saves the
 // weights; then predicts for the last batch, which it writes to OUT.npy, the results to OUT.bin. It predicts before it
-// trains too, so that nothing of then may be left. NAME and UPPER say which library; THREADS above 1 gives it threads
+// trains too, so that nothing of then may be left; and half-way training goes through a file into memory
+// that has held nothing. NAME and UPPER say which library; THREADS above 1 gives it threads
 // of this program's.
 #include <pthread.h>
 #include <stdio.h>
@@ -84,10 +85,19 @@ int main(int argc, char **argv) {
   memset(image, 0, (size_t)rows * M(IMAGE_SIZE) * sizeof *image);
   need(F(predict)(model, image, out, rows), "predict");
   float loss = 0, accuracy = 0;
+  char half[4096];
+  snprintf(half, sizeof half, "%s.training", argv[3]);
   for (long step = 0; step < steps; step++) {
     long first = step % (n_labels / rows) * rows;
     for (long k = 0; k < rows * M(IMAGE_SIZE); k++) image[k] = (float)bytes[first * M(IMAGE_SIZE) + k] / 255;
     for (long k = 0; k < rows; k++) label[k] = labels[first + k];
+    if (step == steps / 2) {  // through a file, into fresh memory
+      need(F(save_training)(model, half), "save_training");
+      memset(memory, 0xff, size);
+      need(F(open)(&model, memory, size), "open");
+      if (threads > 1) need(F(threads)(model, in_parallel, &calls, threads), "threads");
+      need(F(load_training)(model, half), "load_training");
+    }
     need(F(train_step)(model, image, label, rows, &loss, &accuracy), "train_step");
   }
   need(F(save)(model, argv[3]), "save");
