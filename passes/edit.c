@@ -87,7 +87,48 @@ static size_t count_reads(Arena *arena, const Scalar *code, const Read *reads, i
   return count;
 }
 
+// ---- extremes -------------------------------------------------------------------------------------------------------
+
+static bool leaves_points_out(Combine combine) {
+  return combine != COMBINE_MAP && combine != COMBINE_SUM && combine != COMBINE_PROD;
+}
+
+static bool may_be_outside(const IndexDef *def, const Read *read, const Shape *shape) {
+  for (int d = 0; d < read->rank; d++)
+    if (!read_in_bounds(def, read, shape, d)) return true;
+  return false;
+}
+
+// How many different reads the value needs that may be outside: those leave a point out, whatever is made of them.
+static int count_outside(const IndexEdit *edit, const Scalar *code, int value, const Read *reads, const NodeId *in) {
+  Arena *arena = edit->w->scratch;
+  bool *needed = arena_array(arena, (size_t)value + 1, sizeof *needed),
+       *seen = arena_array(arena, (size_t)value + 1, 1);
+  int count = 0;
+  needed[value] = true;
+  for (int k = value; k >= 0; k--) {
+    const Scalar *s = &code[k];
+    if (!needed[k]) continue;
+    for (int a = 0; s->kind == SCALAR_OP && a < op_info(s->op)->arity; a++) needed[s->arg[a]] = true;
+    if (s->kind != SCALAR_READ || seen[s->arg[0]]) continue;
+    seen[s->arg[0]] = true;
+    const Graph *g = in ? edit->body.graph : edit->w->from;
+    const Node *operand = graph_node(g, in ? in[s->arg[0]] : edit->node->in[s->arg[0]]);
+    count += may_be_outside(in ? &edit->def : edit->node->index, &reads[s->arg[0]], &operand->shape);
+  }
+  return count;
+}
+
+static bool keeps_points(const IndexEdit *edit, int value) {
+  const IndexDef *was = edit->node->index;
+  int before = count_outside(edit, was->body, was->n_body - 1, was->reads, NULL);
+  return before == 0 || count_outside(edit, edit->body.code, value, edit->body.reads, edit->body.in) == before;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
 static bool keeps_bits(const IndexEdit *edit, int value) {
+  if (leaves_points_out(edit->node->index->combine)) return keeps_points(edit, value);
   if (!edit->ordered) return true;
   const IndexDef *was = edit->node->index;
   Arena *arena = edit->w->scratch;

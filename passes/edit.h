@@ -7,7 +7,8 @@
 // Equal instructions become one. The node is built anew only if something has changed, and only if that keeps every
 // bit. An f32 sum's bits hang on its order of adding up, which pass `order` chooses later on by its indices and reads,
 // and on whether it is a plain sum of products: these must not depend on what has been simplified before. So an edit of
-// such a sum comes to nothing where it would change them.
+// such a sum comes to nothing where it would change them. Neither may a read go that leaves points out of a maximum, a
+// minimum or a position for being outside.
 #pragma once
 #include "emitter.h"
 

@@ -172,7 +172,8 @@ static const char *how_text(Check *c, const How *how) {
                       how->parts ? "parts" : "threads", (int)how->spare);
 }
 
-// Has the graph sums with exact divisions that the micro-kernel takes? With special values loops would give other bits.
+// Has the graph sums with exact divisions that the micro-kernel takes? Where not all is finite loops would give other
+// bits.
 static bool is_dense(const Graph *g) {
   for (size_t k = 0; k < g->n_nodes; k++)
     for (int r = 0; product_fits(g, &g->nodes[k]) && r < g->nodes[k].n_in; r++)
@@ -182,7 +183,7 @@ static bool is_dense(const Graph *g) {
 }
 
 // Sums in transformed tiles are not the reference's: of those only that all runs give the same.
-static Fault check_runs(Check *c, const Graph *const graphs[2], const EvalTensor *want) {
+static Fault check_runs(Check *c, const Graph *const graphs[2], const EvalTensor *want, bool finite) {
   bool exact = reference_is_exact(graphs[0]) && reference_is_exact(graphs[1]);
   if (!exact) tally_add(c->tally, "graphs with transformed tiles", 1);
   int64_t first = choice_below(c->chance, HOWS);
@@ -190,7 +191,7 @@ static Fault check_runs(Check *c, const Graph *const graphs[2], const EvalTensor
     How how = hows[(first + k * 3) % HOWS];
     const Graph *g = graphs[choice_once_in(c->chance, 3)];
     how.front = choice_once_in(c->chance, 2);
-    how.no_contract &= !(c->fill.wild && is_dense(g));
+    how.no_contract &= finite || !is_dense(g);
     EvalTensor *got = arena_array(c->arena, g->n_outputs, sizeof *got);
     tally_add(c->tally, "runs of compiled code", 1);
     if (!run_graph(c->arena, g, &c->fill, &how, got, &c->why)) return FAULT_RUN;
@@ -335,6 +336,13 @@ static const Graph *meaning(Check *c, const Graph *g) {
   return without_params(c, loss);
 }
 
+static bool all_finite(const Graph *g, const EvalTensor *values) {
+  for (size_t id = 0; id < g->n_nodes; id++)
+    for (int64_t k = 0; values[id].data && k < shape_count(&values[id].shape, NULL); k++)
+      if (!isfinite(values[id].data[k])) return false;
+  return true;
+}
+
 Fault check_graph(Check *c, const Graph *g) {
   Fault fault = check_text(c, g);
   if (fault) return fault;
@@ -354,5 +362,5 @@ Fault check_graph(Check *c, const Graph *g) {
   if (c->train && c->tame && (c->whole || is_differentiable(whole)) && (fault = check_gradients(c, derived)))
     return fault;
   if ((fault = check_twins(c, g))) return fault;
-  return check_runs(c, (const Graph *const[]){standard, plain}, want);
+  return check_runs(c, (const Graph *const[]){standard, plain}, want, all_finite(plain, values));
 }

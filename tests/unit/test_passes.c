@@ -142,6 +142,11 @@ static const Rule rules[] = {
      X "%1 = const 1.0 : f32[] %2 = const 0.0 : f32[] %3 = mul %0, %1 : f32[N,4] %4 = sub %3, %2 : f32[N,4]"
        "%5 = div %4, %1 : f32[N,4] %6 = exp %5 : f32[N,4]" OUT(6),
      X "%1 = exp %0 : f32[N,4]" OUT(1)},
+    {"a read that leaves points out of a minimum stays", "simplify,fold,canonicalise",
+     "%0 = input \"x\" : f32[5] %1 = index min [i:5 | r:2] { select(false, %0[i + r], 1.0) } : f32[5]" OUT(1), NULL},
+    {"inside, it may go", "simplify,dce",
+     "%0 = input \"x\" : f32[9] %1 = index min [i:5 | r:2] { select(false, %0[i + r], 1.0) } : f32[5]" OUT(1),
+     "%0 = input \"x\" : f32[9] %1 = index min [i:5 | r:2] { 1.0 } : f32[5]" OUT(1)},
     {"plus zero makes 0 of -0", "simplify", X "%1 = const 0.0 : f32[] %2 = add %0, %1 : f32[N,4]" OUT(2), NULL},
     {"plus minus zero", "simplify,dce",
      X "%1 = const -0.0 : f32[] %2 = add %0, %1 : f32[N,4] %3 = exp %2 : f32[N,4]" OUT(3),
