@@ -85,3 +85,9 @@ Fault check_program(Check *c, const MadeProgram *p) {
   Fault fault = check_mode(c, p, MODE_TRAIN, LOWER_LOSS);
   return fault ? fault : check_mode(c, p, MODE_INFER, LOWER_OUTPUT);
 }
+
+const Graph *program_graph(Check *c, const MadeProgram *p, bool inference) {
+  Lowered *lowered =
+      inference ? lower(c, p->text.bytes, MODE_INFER, LOWER_OUTPUT) : lower(c, p->text.bytes, MODE_TRAIN, LOWER_LOSS);
+  return lowered ? lowered->graph : NULL;
+}

@@ -5,4 +5,6 @@
 #include "check_graph.h"
 #include "make_program.h"
 
+// The graph that it is trained as, or, with `inference`, runs as; NULL where it is refused.
+const Graph *program_graph(Check *check, const MadeProgram *program, bool inference);
 Fault check_program(Check *check, const MadeProgram *program);

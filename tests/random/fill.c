@@ -19,7 +19,7 @@ double fill_direction(const Fill *fill, const Node *source, int64_t k) {
 
 static double f32_value(const Fill *fill, const Node *source, int64_t k) {
   double t = uniform(fill, source, 0, k);
-  double value = ends_in(source->name, ".var") ? 0.5 + t : (double)(float)(4 * t - 2);
+  double value = (double)(float)(ends_in(source->name, ".var") ? 0.5 + t : 4 * t - 2);
   if (fill->jitter) value += 1e-3 * (2 * uniform(fill, source, 0x1000 + fill->jitter, k) - 1);
   return value + fill->step * fill_direction(fill, source, k);
 }

@@ -15,7 +15,7 @@
 #include "reduce.h"
 
 typedef struct Options {
-  int64_t graphs, programs, seed, one, program, runs, least;
+  int64_t graphs, programs, seed, one, program, small, runs, least;
 
 } Options;
 
@@ -95,21 +95,47 @@ static bool fails_alike(void *state, const Graph *g) {
   return status_of(same, g, false) == same->status;
 }
 
-static void reduce_case(Arena *arena, const Functions *functions, uint64_t seed) {
-  Case c;
-  Graph *g = case_graph(arena, seed, &c);
-  Same same = {&c, functions, 0};
+static void reduce_to(const Case *c, const Functions *functions, const Graph *g, const char *kind) {
+  Same same = {c, functions, 0};
   same.status = status_of(&same, g, false);
   if (same.status == 0) {
-    printf("graph %llu: no fault\n", (unsigned long long)seed);
+    printf("%s %llu: no fault\n", kind, (unsigned long long)c->seed);
     return;
   }
   const Graph *small = reduce_graph(g, fails_alike, &same);
-  Text text = text_new(arena);
+  Text text = text_new(g->arena);
   graph_print(small, &text);
-  printf("# seed %llu, N = %lld, %s%s; %d nodes\n%s", (unsigned long long)seed, (long long)c.symbol,
-         c.train ? "train" : "infer", c.wild ? ", special values" : "", reduce_size(small), text.bytes);
+  printf("# %s %llu, N = %lld, %s%s; %d nodes\n%s", kind, (unsigned long long)c->seed, (long long)c->symbol,
+         c->train ? "train" : "infer", c->wild ? ", special values" : "", reduce_size(small), text.bytes);
   status_of(&same, small, true);
+}
+
+static void reduce_case(Arena *arena, const Functions *functions, uint64_t seed) {
+  Case c;
+  const Graph *g = case_graph(arena, seed, &c);
+  reduce_to(&c, functions, g, "graph");
+}
+
+static MadeProgram case_program(Arena *arena, uint64_t seed, Case *c, Tally *tally) {
+  Choice chance = {.seed = seed, .stream = 3};
+  MadeProgram program = make_program(arena, &chance, tally);
+  *c = (Case){.seed = seed, .tame = true, .train = true, .symbol = choice_in(&chance, 1, 5)};
+  return program;
+}
+
+// The graphs that the program is trained and runs as, each made small where it fails.
+static void reduce_program(Arena *arena, const Functions *functions, uint64_t seed) {
+  static Tally tally;
+  Case c;
+  MadeProgram program = case_program(arena, seed, &c, &tally);
+  Choice turns = {.seed = seed, .stream = 4};
+  Check check = case_check(arena, &c, functions, &tally, &turns, 1);
+  printf("%s", program.text.bytes);
+  for (int inference = 0; inference < 2; inference++) {
+    const Graph *g = program_graph(&check, &program, inference);
+    c.train = !inference;
+    if (g) reduce_to(&c, functions, g, "program");
+  }
 }
 
 static Fault one_graph(const Functions *functions, Tally *tally, uint64_t seed, int runs) {
@@ -130,10 +156,10 @@ static Fault one_program(const Functions *functions, Tally *tally, uint64_t seed
   Guard guard;
   Arena *arena = arena_new(allocator_system(), &guard);
   if (setjmp(guard.jump)) dlc_bug("out of memory");
-  Choice chance = {.seed = seed, .stream = 3}, turns = {.seed = seed, .stream = 4};
-  MadeProgram program = make_program(arena, &chance, tally);
+  Choice turns = {.seed = seed, .stream = 4};
+  Case c;
+  MadeProgram program = case_program(arena, seed, &c, tally);
   if (show) printf("%s", program.text.bytes);
-  Case c = {.seed = seed, .tame = true, .train = true, .symbol = choice_in(&chance, 1, 5)};
   Check check = case_check(arena, &c, functions, tally, &turns, runs);
   Fault fault = check_program(&check, &program);
   tally_add(tally, fault == FAULT_SOURCE ? "programs refused" : "programs accepted", 1);
@@ -162,8 +188,9 @@ static bool take_option(Options *o, const char *name, const char *value) {
   const struct {
     const char *name;
     int64_t *value;
-  } numbers[] = {{"--graphs", &o->graphs},   {"--programs", &o->programs}, {"--seed", &o->seed},  {"--reduce", &o->one},
-                 {"--program", &o->program}, {"--runs", &o->runs},         {"--least", &o->least}};
+  } numbers[] = {{"--graphs", &o->graphs}, {"--programs", &o->programs}, {"--seed", &o->seed},
+                 {"--reduce", &o->one},    {"--program", &o->program},   {"--reduce-program", &o->small},
+                 {"--runs", &o->runs},     {"--least", &o->least}};
   for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++)
     if (!strcmp(name, numbers[k].name) && value) {
       *numbers[k].value = strtoll(value, NULL, 10);
@@ -173,7 +200,7 @@ static bool take_option(Options *o, const char *name, const char *value) {
 }
 
 int main(int argc, char **argv) {
-  Options o = {.seed = 1, .one = -1, .program = -1, .runs = 2};
+  Options o = {.seed = 1, .one = -1, .program = -1, .small = -1, .runs = 2};
   const char *logs = NULL;
   for (int k = 1; k < argc; k += 2)
     if (!strcmp(argv[k], "--join"))
@@ -191,6 +218,10 @@ int main(int argc, char **argv) {
   int faults = 0;
   if (o.one >= 0) {
     reduce_case(arena, functions, (uint64_t)o.one);
+    return 0;
+  }
+  if (o.small >= 0) {
+    reduce_program(arena, functions, (uint64_t)o.small);
     return 0;
   }
   for (int64_t seed = o.seed; seed < o.seed + o.graphs; seed++) {
