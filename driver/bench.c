@@ -38,6 +38,9 @@ static void print_json(const Steps *b, const Profile *profile) {
   if (profile) {
     cJSON_AddNumberToObject(line, "step_bytes", (double)report_step_bytes(b->p, b->unit));
     cJSON_AddNumberToObject(line, "resident_bytes", (double)steps_resident(b));
+    cJSON *items = cJSON_AddArrayToObject(line, "items_by_thread");
+    for (int t = 0; t < team_size(b->runner->team); t++)
+      cJSON_AddItemToArray(items, cJSON_CreateNumber((double)b->profile.items_by_thread[t]));
     profile_json(profile, line);
   }
   char *text = cJSON_PrintUnformatted(line);

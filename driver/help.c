@@ -48,6 +48,7 @@ const HelpVariable help_variables[] = {
      "the folder where machine code is kept between runs, or off; else dlc in XDG_CACHE_HOME or\n"
      "~/.cache. At most 256 MiB; it may be deleted at any time"},
     {"DLC_SYMBOLS", "1: perf and gdb see the compiled kernels by name"},
+    {"DLC_WORK", "1: dlc train says how many work items each thread did"},
     {"CC", "the C compiler that links for dlc build --emit shared (default cc)"},
     {"NO_COLOR", "no colour in messages"},
     {NULL, NULL},

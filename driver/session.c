@@ -178,6 +178,7 @@ static int guarded_main(Session *session, int argc, char *const *argv) {
   session->sink = diag_sink_new(session->arena);
   session->out = text_new(session->arena);
   session->symbols = is_on(getenv("DLC_SYMBOLS"));
+  session->counts_work = is_on(getenv("DLC_WORK"));
   if (session->symbols) codegen_forget_symbols(session->arena, session->io);
   int status = run_command(session, argc, argv);
   int mistake = session_status(session->sink);

@@ -51,6 +51,7 @@ struct Session {
   Text out;          // what goes to standard output; session_flush writes it
   bool wrote_badly;  // standard output could not be written
   bool symbols;      // DLC_SYMBOLS: perf and gdb are told the names of compiled kernels
+  bool counts_work;  // DLC_WORK: a training run says what each thread did
 };
 
 // Runs the command line; returns the exit status. argv[0] is skipped.

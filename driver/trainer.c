@@ -7,6 +7,7 @@
 #include "trainer.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "constrain.h"
@@ -100,7 +101,7 @@ static Outcome train_batch(Trainer *t) {
   if (t->state.step == 0) insight_look(t->insight, 0, 0, batch->count);
   t->lr = schedule_rate(&t->spec->schedule, t->spec->optimizer.lr, t->state.step, t->batches, t->steps,
                         t->state.plateau_level);
-  runner_step(r, batch->count, t->state.seed, (uint64_t)t->state.step, NULL);
+  runner_step(r, batch->count, t->state.seed, (uint64_t)t->state.step, t->work);
   Outcome outcome = check_step(t);
   if (outcome != GOES_ON) return outcome;
   runner_accept(r);
@@ -288,9 +289,18 @@ Outcome trainer_loop(Trainer *t) {
   return outcome;
 }
 
+// To standard error, --quiet or not: it was asked for.
+static void say_work(const Trainer *t) {
+  if (!t->work) return;
+  Text line = text_new(t->session->arena);
+  for (int k = 0; k < team_size(t->team); k++) text_printf(&line, " %lld", (long long)t->work->items_by_thread[k]);
+  fprintf(stderr, "work items by thread:%s\n", line.bytes);
+}
+
 // Every run that ends leaves its last state behind, however it ended.
 static int finish(Trainer *t, Outcome outcome) {
   progress_clear(&t->progress);
+  say_work(t);
   Outcome saved = t->unsaved && outcome != CANNOT_WRITE ? save(t, true) : GOES_ON;
   if (saved == CANNOT_WRITE || outcome == CANNOT_WRITE) return STATUS_WRITE;
   if (outcome == STOPPED) {

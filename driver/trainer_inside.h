@@ -35,6 +35,7 @@ typedef struct Trainer {
   double epoch_rate;       // rows a second of the epoch before; 0: none
   int64_t last_rows;       // of the last batch, which still stands in the inputs
   Insight *insight;
+  StepProfile *work;  // what each thread did; NULL: nobody asks
   Progress progress;
   Text line, speed;  // reused
 } Trainer;

@@ -41,10 +41,17 @@ bool trainer_freeze(Session *session, TensorTable *params) {
   return false;
 }
 
+static void count_work(Trainer *t) {
+  t->work = arena_alloc(t->arena, sizeof *t->work);
+  t->work->nanoseconds = arena_array(t->arena, (size_t)t->train->step->n_launches, sizeof(double));
+  t->work->items_by_thread = arena_array(t->arena, (size_t)team_size(t->team), sizeof(int64_t));
+}
+
 static bool make_runners(Trainer *t) {
   Arena *arena = t->arena;
   t->train = runner_new(arena, t->train_unit, t->team, NULL);
   t->test = runner_new(arena, t->test_unit, t->team, t->train);
+  if (t->run && t->session->counts_work) count_work(t);
   const Runner *r = t->train;
   optimizer_init(&t->optimizer, &t->spec->optimizer, r->params, arena);
   t->squares = arena_array(arena, (size_t)clip_pieces(r->params), sizeof *t->squares);
