@@ -69,6 +69,13 @@ int main(int argc, char **argv) {
   show("not a number", bad_train_step(model, x, label, 1, &loss));
   x[0] = 1;
   show("saved", bad_save(model, "again.safetensors"));
+  show("weights for training", bad_load_training(model, "again.safetensors"));
+  show("no training to read", bad_load_training(model, "missing.training"));
+  show("training saved", bad_save_training(model, "all.training"));
+  show("training read", bad_load_training(model, "all.training"));
+  FILE *file = fopen("all.training", "r+b");
+  if (!file || fseek(file, -1, SEEK_END) || fputc(77, file) == EOF || fclose(file)) return 2;
+  show("damaged training", bad_load_training(model, "all.training"));
   fesetround(FE_UPWARD);
   show("a step rounding up", bad_train_step(model, x, label, 1, NULL));
   printf("the host still rounds up: %d\n", fegetround() == FE_UPWARD);
