@@ -184,7 +184,10 @@ void *arena_pages(Arena *arena, size_t bytes) {
   Block *block = add_pages(arena, bytes + room);
   block->next = arena->blocks->next;
   arena->blocks->next = block;
-  return (void *)(((uintptr_t)block + room - 1) / LINE * LINE);
+  void *result = (void *)(((uintptr_t)block + room - 1) / LINE * LINE);
+  memory_close(block + 1, bytes + room - sizeof *block);
+  memory_open(result, bytes);
+  return result;
 }
 
 char *arena_strndup(Arena *arena, const char *text, size_t length) {

@@ -12,6 +12,7 @@
 #include "cache.h"
 #include "clock.h"
 #include "identity.h"
+#include "instrument.h"
 #include "module.h"
 
 enum { MAX_THREADS = 64, CUT_ONE_IN = 8, MAX_CODES = 16, MAX_WEIGHT = 30000 };
@@ -116,7 +117,9 @@ static void compile_part(Worker *w, Part *part) {
   }
   Module module = module_new(w->machine, &w->work->all->target, false);
   emit_part(w, part, &module);
-  module_compile(&module, w->machine, LLVMObjectFile);
+  module_finish(&module, w->machine);
+  instrument(&module, w->machine);
+  module_emit(&module, w->machine, LLVMObjectFile);
   part->object = module.object;
   arena_free(w->arena);
   w->arena = NULL;

@@ -23,7 +23,8 @@ static void prefetch(const TileEmit *e, LLVMValueRef address) {
 // the tensor does no harm. Products within somebody else's blocks (tile.h, `store`) have a in a cache.
 static void read_ahead(const TileEmit *e, int rows, LLVMValueRef pa) {
   int64_t step = e->phase->row.a;
-  bool by_rows = e->phase->red[e->phase->n_red - 1].a == 1;
+  int n_red = e->phase->n_red;
+  bool by_rows = n_red > 0 && e->phase->red[n_red - 1].a == 1;
   if (!e->job->store || rows == 1 || (by_rows && (e->vectors < 2 || e->job->tile.lanes < 16))) return;
   if (step == 1) prefetch(e, tile_element(e, pa, tile_number(e, rows + AHEAD)));
   for (int i = 0; by_rows && step != 1 && i < rows; i++)

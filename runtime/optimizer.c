@@ -54,7 +54,7 @@ typedef struct Sweep {
 
 // Elementwise loops: as many lanes as the machine has, the same rounded operations on all of them.
 // Inside a built library (DLC_EMBED) that is the CPU which the library is for.
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(DLC_EMBED)
+#if defined(__x86_64__) && !defined(DLC_SANITIZED) && !defined(DLC_EMBED)
 #define ON_EVERY_X86 __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define ON_EVERY_X86

@@ -7,7 +7,7 @@ for version in 19 20 21 22 18; do
 done
 
 BUILD_PACKAGES="gcc libc6-dev make cmake flex bison zlib1g-dev libpng-dev libjpeg62-turbo-dev libcjson-dev protobuf-c-compiler libprotobuf-c-dev libonnx-dev llvm-$LLVM_VERSION_WANTED-dev clang-$LLVM_VERSION_WANTED"
-TEST_PACKAGES="libclang-rt-$LLVM_VERSION_WANTED-dev libcmocka-dev llvm-$LLVM_VERSION_WANTED-tools python3 graphviz libonnx-testdata g++ valgrind pkg-config groff-base qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
+TEST_PACKAGES="libclang-rt-$LLVM_VERSION_WANTED-dev libcmocka-dev llvm-$LLVM_VERSION_WANTED-tools python3 graphviz libonnx-testdata g++ valgrind strace libclang-rt-$LLVM_VERSION_WANTED-dev pkg-config groff-base qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
 
 is_installed() { dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
 

@@ -27,13 +27,15 @@ config.environment = {
     "LC_ALL": "C.UTF-8",
     "TMPDIR": os.environ.get("TMPDIR", "/tmp"),
     "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", ""),
+    "TSAN_OPTIONS": os.environ.get("TSAN_OPTIONS", ""),
+    "UBSAN_OPTIONS": os.environ.get("UBSAN_OPTIONS", ""),
+    "ASAN_SYMBOLIZER_PATH": os.path.join(tools_dir, "llvm-symbolizer"),
+    "TSAN_SYMBOLIZER_PATH": os.path.join(tools_dir, "llvm-symbolizer"),
     "LLVM_PROFILE_FILE": os.environ.get("LLVM_PROFILE_FILE", os.devnull),
 }
 config.substitutions.append(("%examples", os.path.join(root, "examples")))
 config.substitutions.append(("%root", root))
 config.substitutions.append(("%dlc_dir", dlc_dir))
-valgrind = "valgrind --quiet --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=9"
-config.substitutions.append(("%valgrind", valgrind if shutil.which("valgrind") else "env"))
 config.substitutions.append(("%python", '"' + os.environ.get("PYTHON", "python3") + '"'))
 
 # A pseudo-terminal, for tests of what a terminal sees (REQUIRES: terminal): not every container has them.
@@ -48,6 +50,11 @@ except OSError:
 no_new_code = os.path.join(here, "golden", "driver", "Inputs", "no_new_code.py")
 if subprocess.run([sys.executable, no_new_code, "true"], check=False).returncode == 0:
     config.available_features.add("no-new-code")
+
+# strace, where it may look at other processes.
+traced = ["strace", "-qq", "-e", "trace=none", "true"]
+if shutil.which("strace") and subprocess.run(traced, check=False, capture_output=True).returncode == 0:
+    config.available_features.add("strace")
 
 # Graphviz, which only the commands that draw through it need.
 if shutil.which("dot"):
@@ -65,7 +72,8 @@ if os.path.isdir(data):
     config.available_features.add("real-data")
     config.substitutions.append(("%data", os.path.abspath(data)))
 
-# A library built with a sanitizer does not load into programs without one (UNSUPPORTED: sanitized).
+# A build with a sanitizer (UNSUPPORTED: sanitized): its library does not load into programs without one, it runs neither under
+# valgrind nor in limited memory, and what is measured of it (bytes, seconds) says nothing.
 try:
     with open(os.path.join(dlc_dir, "libdlc.so"), "rb") as file:
         library = file.read()
@@ -73,3 +81,7 @@ try:
         config.available_features.add("sanitized")
 except OSError:
     pass
+
+# Another check of memory, which does not go with a sanitizer.
+valgrind = "valgrind --quiet --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=9"
+config.substitutions.append(("%valgrind", valgrind if shutil.which("valgrind") and "sanitized" not in config.available_features else "env"))

@@ -5,7 +5,11 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 build=${1:-build-asan}
-cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Debug -DDLC_SANITIZE=address,undefined >/dev/null || exit 1
+# With clang of LLVM's version compiled kernels are instrumented too.
+clang=clang-19
+echo 'int main(void) { return 0; }' | $clang -fsanitize=address,undefined -x c -o /dev/null - 2>/dev/null || clang=cc
+cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_COMPILER=$clang -DCMAKE_C_FLAGS_DEBUG="-O1 -g" \
+  -DDLC_SANITIZE=address,undefined >/dev/null || exit 1
 make -C "$build" -j2 dlc >/dev/null || exit 1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

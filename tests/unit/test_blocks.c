@@ -400,7 +400,7 @@ static void failing_release(void *state, void *block, size_t bytes) {
 
 // Opens and lowers a program with request number `n` failing; true where all went well.
 static bool survives(int n, Failing *failing, Arena **arena) {
-  *failing = (Failing){.left = n, .allocator = {failing_alloc, failing_release, failing}};
+  *failing = (Failing){.left = n, .allocator = {failing_alloc, failing_release, failing, NULL}};
   *arena = NULL;
   if (setjmp(failing->guard.jump)) return false;
   *arena = arena_new(&failing->allocator, &failing->guard);
