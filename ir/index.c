@@ -102,9 +102,12 @@ static bool affine_add(Affine *a, int64_t factor, Dim d) {
 // Is a >= 0 for all symbols >= 1? It falls without bound where a symbol's factor is negative; else it is least at 1.
 static bool affine_never_negative(const Affine *a) {
   int64_t least = a->c[0];
-  for (int k = 1; k <= IR_MAX_SYMBOLS; k++)
-    if (a->c[k] < 0 || !checked_add(least, a->c[k], &least)) return false;
-  return least >= 0;
+  bool fits = true;
+  for (int k = 1; k <= IR_MAX_SYMBOLS; k++) {
+    if (a->c[k] < 0) return false;
+    fits &= checked_add(least, a->c[k], &least);
+  }
+  return fits & (least >= 0);
 }
 
 static bool space_is_empty(const IndexDef *def) {

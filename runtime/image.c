@@ -114,9 +114,8 @@ static void resize_smooth(Arena *arena, const Image *image, const ImageWindow *w
     }
 }
 
-static int64_t middle_of(double start, double extent, int64_t outputs, int64_t k, int64_t size) {
-  int64_t at = (int64_t)floor(start + ((double)k + 0.5) * extent / (double)outputs);
-  return at < size ? at : size - 1;
+static int64_t middle_of(double start, double extent, int64_t outputs, int64_t k) {
+  return (int64_t)floor(start + ((double)k + 0.5) * extent / (double)outputs);
 }
 
 void image_resize(Arena *arena, const Image *image, const ImageWindow *w, bool nearest, int64_t height, int64_t width,
@@ -128,9 +127,9 @@ void image_resize(Arena *arena, const Image *image, const ImageWindow *w, bool n
     return;
   }
   for (int64_t y = 0; y < height; y++) {
-    int64_t from_y = middle_of(w->top, w->height, height, y, image->height);
+    int64_t from_y = middle_of(w->top, w->height, height, y);
     for (int64_t x = 0; x < width; x++) {
-      int64_t from = from_y * image->width + middle_of(w->left, w->width, width, x, image->width);
+      int64_t from = from_y * image->width + middle_of(w->left, w->width, width, x);
       for (int c = 0; c < image->channels; c++)
         put_rounded(image, to, (y * stride + x) * image->channels + c,
                     (float)value_at(image, from * image->channels + c));

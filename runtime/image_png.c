@@ -44,9 +44,9 @@ static void read_bytes(png_structp png, png_bytep to, size_t count) {
 
 // Does every chunk end within the file? libpng asks for the memory of a chunk before it looks.
 static bool chunks_fit(const PngReader *r) {
-  for (size_t at = SIGNATURE; r->size - at >= CHUNK_HEAD + CHUNK_CRC;) {
-    size_t length = png_get_uint_32(r->bytes + at), left = r->size - at - CHUNK_HEAD - CHUNK_CRC;
-    if (length > left) return false;
+  for (size_t at = SIGNATURE; r->size - at >= CHUNK_HEAD;) {
+    size_t length = png_get_uint_32(r->bytes + at), left = r->size - at - CHUNK_HEAD;
+    if (left < CHUNK_CRC || length > left - CHUNK_CRC) return false;
     if (memcmp(r->bytes + at + 4, "IEND", 4) == 0) return true;
     at += CHUNK_HEAD + length + CHUNK_CRC;
   }

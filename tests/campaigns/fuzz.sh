@@ -31,7 +31,7 @@ row() {
   last=$(grep -E 'cov: ' "$folder/log/$1" | tail -n 1)
   printf '| %s | %s | %s | %s | %s | %s |\n' "$1" "$(value "$1" number_of_executed_units)" \
          "$(value "$1" average_exec_per_sec)" "$(echo "$last" | sed -n 's/.*corp: \([0-9]*\).*/\1/p')" \
-         "$(echo "$last" | sed -n 's/.*cov: \([0-9]*\).*/\1/p')" "$(find $folder/found -name "$1-*" | wc -l)"
+         "$(echo "$last" | sed -n 's/.*cov: \([0-9]*\).*/\1/p')" "$(find $folder/found -name "$1-*" ! -name '*slow-unit*' | wc -l)"
 }
 
 echo '| target | executions | executions/s | corpus | edges | crashes |'

@@ -14,7 +14,7 @@ typedef struct FaultIo {
   int opens, swap_at;         // from the open of that number on, `swap` is opened where `swapped` is asked for
   const char *swapped, *swap;
   int64_t lie;  // what every file's size is said to be; 0: the truth
-  int turns;
+  int turns, interruptions;
 } FaultIo;
 
 static int fault_of(FaultIo *f) {
@@ -22,6 +22,8 @@ static int fault_of(FaultIo *f) {
   return f->fail_at && (call == f->fail_at || (f->fail_on && call > f->fail_at)) ? f->error : 0;
 }
 static bool fault_interrupts(FaultIo *f) { return f->interrupted && f->turns++ % 2 == 0; }
+
+static int fault_interruption(FaultIo *f) { return f->interruptions++ % 2 ? -EAGAIN : -EINTR; }
 
 static int fault_open(void *state, const char *path, int flags, int mode) {
   FaultIo *f = state;
@@ -35,14 +37,14 @@ static ssize_t fault_pread(void *state, int fd, void *buffer, size_t count, off_
   FaultIo *f = state;
   int error = fault_of(f);
   if (error) return error;
-  if (fault_interrupts(f)) return f->turns % 4 == 1 ? -EINTR : -EAGAIN;
+  if (fault_interrupts(f)) return fault_interruption(f);
   return io_system().ops->pread(NULL, fd, buffer, f->slow && count ? 1 : count, offset);
 }
 static ssize_t fault_write(void *state, int fd, const void *buffer, size_t count) {
   FaultIo *f = state;
   int error = fault_of(f);
   if (error) return error;
-  if (fault_interrupts(f)) return f->turns % 4 == 1 ? -EINTR : -EAGAIN;
+  if (fault_interrupts(f)) return fault_interruption(f);
   return io_system().ops->write(NULL, fd, buffer, f->slow && count ? 1 : count);
 }
 static int fault_fsync(void *state, int fd) {

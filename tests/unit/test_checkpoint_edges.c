@@ -270,8 +270,9 @@ static void slots_of_another_size_are_refused(void **state) {
 
 static void other_names_are_no_generations(void **state) {
   (void)state;
-  static const char *const names[] = {"step-x.run", "step-:.run",         "step-99999999999999999999.run",
-                                      "step-1.txt", "step-2.safetensors", "steps"};
+  static const char *const names[] = {"step-x.run", "step-:.run", "step-99999999999999999999.run",
+                                      "step-1.txt", "step-.run",  "step-2.safetensors",
+                                      "steps"};
   RunDir *run = open_run("names", false);
   for (size_t k = 0; k < sizeof names / sizeof *names; k++)
     put(in_folder(arena_printf(arena, "names/%s", names[k])), "", 0);
@@ -340,8 +341,11 @@ static void logs_that_cannot_be_written(void **state) {
   assert_int_equal(run_log(run, "{}"), -ENOSPC);
   char *text = arena_alloc(arena, 100001);
   memset(text, 'x', 100000);
-  faults = (FaultIo){.fail_at = 4, .error = -ENOSPC};
-  assert_int_equal(run_put(run, "program.dl", text), -ENOSPC);
+  for (int at = 1; at < 10; at++) {
+    faults = (FaultIo){.fail_at = at, .error = -ENOSPC};
+    int error = run_put(run, "program.dl", text);
+    assert_true(error == 0 || error == -ENOSPC);
+  }
   faults = (FaultIo){0};
   run_close(run);
 }

@@ -122,12 +122,19 @@ static void writers_keep_the_order(void **state) {
 
 static int no_sync(void *state, int fd) { return (void)state, (void)fd, -EINVAL; }
 
+static int no_folder_sync(void *state, int fd) {
+  struct stat info;
+  return (void)state, fstat(fd, &info) == 0 && S_ISDIR(info.st_mode) ? -EINVAL : 0;
+}
+
 static void what_cannot_be_synced_is_written(void **state) {
   (void)state;
   IoOps ops = *io_system().ops;
   ops.fsync = no_sync;
   assert_int_equal(replace((Io){&ops, NULL}, "/dev/null", "x"), 0);
   assert_int_equal(replace((Io){&ops, NULL}, "unsynced", "x"), -EINVAL);  // of a file it means something
+  ops.fsync = no_folder_sync;
+  assert_int_equal(replace((Io){&ops, NULL}, "unsynced", "x"), 0);
 }
 
 static void aborting_twice_is_aborting(void **state) {

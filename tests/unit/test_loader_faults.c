@@ -162,6 +162,60 @@ static void interruptions_and_short_reads_change_nothing(void **state) {
   }
 }
 
+static void assert_any_failure_is_said(const SourceSpec *spec) {
+  for (int at = 1;; at++) {
+    FaultIo faults = {.fail_at = at, .error = -EIO};
+    DiagSink *sink = diag_sink_new(arena);
+    DataSource *source = open_with(fault_io(&faults), spec, sink);
+    assert_true(source ? sink->n_errors == 0 : !strcmp(diag_code_name(sink->items[0]->code), "E0403"));
+    if (faults.calls < at) break;
+    assert_true(at < 100);
+  }
+}
+
+// A cell that begins in one piece of what is read at once and ends in the next, with quotes and without.
+static void cells_between_two_pieces(void **state) {
+  (void)state;
+  for (int quoted = 0; quoted < 2; quoted++) {
+    Text text = text_new(arena);
+    while (text.length < (1 << 16) - 4) text_add(&text, "1\n");
+    text_add(&text, quoted ? "\"10000000000\"\n" : "10000000000\n");
+    put_text("long.csv", text.bytes);
+    SourceSpec spec = spec_of(SOURCE_CSV, "long.csv");
+    assert_int_equal(data_info(open_whole(&spec)).rows, (1 << 15) - 1);
+    assert_any_failure_is_said(&spec);
+  }
+}
+
+// A gzip file of `bytes`, whose name is so long that the whole file has `size` bytes, and what stands behind it.
+static void put_padded_gzip(const char *name, const void *bytes, size_t count, size_t size, const char *behind) {
+  unsigned char *file = arena_alloc(arena, size + strlen(behind)), packed[64];
+  z_stream s = {.next_in = (Bytef *)bytes, .avail_in = (uInt)count, .next_out = packed, .avail_out = sizeof packed};
+  assert_int_equal(deflateInit2(&s, 9, Z_DEFLATED, -15, 9, Z_DEFAULT_STRATEGY), Z_OK);
+  assert_int_equal(deflate(&s, Z_FINISH), Z_STREAM_END);
+  deflateEnd(&s);
+  uint32_t tail[] = {(uint32_t)crc32(0, bytes, (uInt)count), (uint32_t)count};
+  memset(file, 'n', size);
+  memcpy(file, "\x1f\x8b\x08\x08\0\0\0\0\0\0", 10);
+  size_t data = size - sizeof tail - s.total_out;
+  file[data - 1] = 0;
+  memcpy(file + data, packed, s.total_out);
+  memcpy(file + size - sizeof tail, tail, sizeof tail);
+  memcpy(file + size, behind, strlen(behind));
+  put(name, file, size + strlen(behind));
+}
+
+static void gzip_files_end_between_two_pieces(void **state) {
+  (void)state;
+  static const unsigned char idx[] = {0, 0, 8, 1, 0, 0, 0, 1, 7};
+  SourceSpec spec = spec_of(SOURCE_IDX, "p.gz");
+  put_padded_gzip("p.gz", idx, sizeof idx, 1 << 16, "x");
+  assert_refused(&spec, DIAG_E0407, "the gzip data are damaged or end early, behind the data");
+  put_padded_gzip("p.gz", idx, sizeof idx, (1 << 16) + 4, "");
+  assert_int_equal(data_info(open_whole(&spec)).rows, 1);
+  assert_any_failure_is_said(&spec);
+}
+
 // A source of the same name asked for twice says it once and gives nothing both times.
 static void what_is_refused_stays_refused(void **state) {
   (void)state;
@@ -215,9 +269,9 @@ static void files_that_change_are_an_error(void **state) {
 // A gzip file that is said to be of a size that no disk has.
 static void sizes_that_no_disk_has(void **state) {
   (void)state;
-  put_gzip("z.idx", "no index");
+  put_gzip("z.gz", "no array");
   FaultIo faults = {.lie = INT64_MAX / 2};
-  SourceSpec spec = spec_of(SOURCE_IDX, "z.idx");
+  SourceSpec spec = spec_of(SOURCE_NPY, "z.gz");
   assert_refused_with(fault_io(&faults), &spec, DIAG_E0403, "Input/output error");
   put_npy("z.npy");
   faults = (FaultIo){.lie = INT64_MAX};
@@ -269,9 +323,10 @@ static void csv_columns_are_asked_for_once(void **state) {
 
 static void npy_headers_at_the_edge(void **state) {
   (void)state;
-  static const char *const shapes[] = {"(99999999999999999999,)", "(2305843009213693952,)"};
-  static const char *const says[] = {"its shape cannot be read", "its shape is too large"};
-  for (int k = 0; k < 2; k++) {
+  static const char *const shapes[] = {"(99999999999999999999,)", "(2305843009213693952,)",
+                                       "(1152921504606846975, 16)"};
+  static const char *const says[] = {"its shape cannot be read", "its shape is too large", "its shape is too large"};
+  for (int k = 0; k < 3; k++) {
     char file[256] = "\x93NUMPY\x01";
     int length = sprintf(file + 10, "{'descr': '<f4', 'fortran_order': False, 'shape': %s, }\n", shapes[k]);
     file[8] = (char)length;
@@ -373,6 +428,7 @@ typedef struct Wide {
   uint64_t directory, bytes, record;  // where the directory begins, how long it is, where its record is: likewise
   uint32_t sign;                      // of the record, likewise
   int tag, length;                    // of the extra field: 0: right
+  bool narrow;                        // the member's place has room in its header
 } Wide;
 
 static void put_wide(const Wide *w) {
@@ -385,14 +441,14 @@ static void put_wide(const Wide *w) {
   zip_header(z, false, "x.npy", crc, (uint32_t)size, (uint32_t)size, 0, 0);
   zip_copy(z, array, size);
   size_t directory = z->size;
-  zip_header(z, true, "x.npy", crc, 0xffffffff, 0xffffffff, 0xffffffff, 32);
+  zip_header(z, true, "x.npy", crc, 0xffffffff, 0xffffffff, w->narrow ? 0 : 0xffffffff, w->narrow ? 24 : 32);
   zip_put(z, 0x7777, 2);  // an extra field that means nothing here
   zip_put(z, 0, 2);
   zip_put(z, w->tag ? (uint64_t)w->tag : 1, 2);
-  zip_put(z, w->length ? (uint64_t)w->length : 24, 2);
+  zip_put(z, w->length ? (uint64_t)w->length : w->narrow ? 16 : 24, 2);
   zip_put(z, size + w->plain, 8);
   zip_put(z, size + w->packed, 8);
-  zip_put(z, w->at, 8);
+  if (!w->narrow) zip_put(z, w->at, 8);
   size_t record = z->size;
   zip_put(z, 0x06064b50 + w->sign, 4);
   zip_put(z, 44, 8);
@@ -441,6 +497,8 @@ static void npz_with_wide_numbers(void **state) {
   };
   put_wide(&(Wide){0});
   SourceSpec spec = spec_of(SOURCE_NPZ, "wide.npz");
+  assert_int_equal(data_info(open_whole(&spec)).rows, 3);
+  put_wide(&(Wide){.narrow = true});
   assert_int_equal(data_info(open_whole(&spec)).rows, 3);
   for (size_t k = 0; k < sizeof lies / sizeof *lies; k++) {
     put_wide(&lies[k].wide);
@@ -658,6 +716,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(any_failing_call_is_one_error),
       cmocka_unit_test(interruptions_and_short_reads_change_nothing),
+      cmocka_unit_test(cells_between_two_pieces),
+      cmocka_unit_test(gzip_files_end_between_two_pieces),
       cmocka_unit_test(what_is_refused_stays_refused),
       cmocka_unit_test(paths_start_at_the_root),
       cmocka_unit_test(files_that_change_are_an_error),

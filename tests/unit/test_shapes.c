@@ -232,6 +232,7 @@ static void bounds_that_overflow_are_outside(void **state) {
   assert_false(inside(expr(0, INT64_MAX, 1, DIV_NONE), dim(4, 0), dim(4, 0)));       // coef * extent
   assert_false(inside(expr(INT64_MIN + 2, -1, 1, DIV_NONE), dim(4, 0), dim(4, 0)));  // and what it is added to
   assert_false(inside(expr(INT64_MIN + 5, -1, 1, DIV_NONE), dim(4, 0), dim(4, 0)));
+  assert_false(inside(expr(INT64_MAX, -1, 1, DIV_NONE), dim(1, N), dim(4, 0)));
   assert_false(inside(expr(-2, 1, 1, DIV_NONE), dim(4, 0), most));
   assert_false(inside(expr(0, 1, 1, DIV_NONE), dim(4, N), dim(3, N)));
   assert_false(inside(expr(0, -1, 1, DIV_NONE), dim(4, N), dim(4, N)));
