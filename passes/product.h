@@ -51,9 +51,9 @@ bool product_fits(const Graph *g, const Node *node);
 // them on its way (plan.h, Kernel)? Of a node that fits the micro-kernel.
 bool product_in_order(const Graph *g, const Node *node);
 
-// The order in which pass `layout` puts the reduced indices of a product-sum that fits, or lacks a packed copy only: that
-// in which a is walked with the longest steps outside. order[k] is the old index that comes k-th; output indices stay,
-// equal steps keep their order. False where all stay.
+// The order in which pass `layout` puts the reduced indices of a product-sum that fits, or lacks a packed copy only:
+// that in which a is walked with the longest steps outside. order[k] is the old index that comes k-th; output indices
+// stay, equal steps keep their order. False where all stay.
 bool product_walk(const Graph *g, const Node *node, const Product *p, int *order);
 
 // How far dimension d of the read reaches outside an operand of extent `dim`: elements before 0 and behind the end,
