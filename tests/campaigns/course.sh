@@ -31,7 +31,7 @@ train() {
 row() {
   verdict=$(awk -v r="$3" -v b="$5" -v s="$4" 'BEGIN { print (r != "" && (s == ">=" ? r >= b : r <= b)) ? "ok" : "MISSED" }')
   [ "$verdict" = ok ] || missed=1
-  printf '%-14s %-28s %-10s %s %-8s %s\n' "$1" "$2" "$3" "$4" "$5" "$verdict"
+  printf '%-14s %-28s %-8s %s %-8s %s\n' "$1" "$2" "$(printf %.4g "$3")" "$4" "$(printf %.4g "$5")" "$verdict"
 }
 
 # NAME METRIC: of the last epoch.
