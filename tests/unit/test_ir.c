@@ -524,6 +524,42 @@ static void equality_sees_every_field_but_spans(void **state) {
   teardown(&two);
 }
 
+static void add_node(Graph *g) { build_const(&(Builder){.graph = g}, DT_F32, 1); }
+static void add_output(Graph *g) { graph_output(g, OUT_METRIC, "m", LOSS); }
+static void change_path(Graph *g) { g->nodes[Y].path = "m.y"; }
+static void change_lanes(Graph *g) { g->nodes[Y].index->order.lanes = 16; }
+static void change_winograd(Graph *g) { g->nodes[Y].index->order.winograd = 4; }
+static void change_out(Graph *g) { g->nodes[Y].index->n_out = 1; }
+static void change_red(Graph *g) { g->nodes[Y].index->n_red = 2; }
+static void change_index(Graph *g) { g->nodes[Y].index->body[0] = (Scalar){.kind = SCALAR_INDEX, .type = DT_F32}; }
+static void change_read_type(Graph *g) { g->nodes[Y].index->body[0].type = DT_I32; }
+static void change_symbol(Graph *g) { g->symbols[0] = "M"; }
+
+// Whatever differs, in one graph or the other.
+static void equality_sees_every_change(void **state) {
+  (void)state;
+  static void (*const changes[])(Graph *) = {
+      break_op,        break_type,        break_shape,       break_operand,     break_arity,        break_source_name,
+      break_float,     break_combine,     break_extent,      break_index_name,  break_index_names,  break_read_rank,
+      break_terms,     break_term_index,  break_coefficient, break_offset,      break_divisor,      break_division,
+      break_order,     break_chunk,       break_body,        break_scalar,      break_read_operand, break_argument,
+      break_scalar_op, break_scalar_type, break_output,      break_output_kind, break_output_name,  break_graph_name,
+      break_symbols,   break_dim,         break_symbol,      add_node,          add_output,         change_path,
+      change_lanes,    change_winograd,   change_out,        change_red,        change_index,       change_read_type,
+      change_symbol};
+  for (size_t k = 0; k < sizeof changes / sizeof *changes; k++) {
+    void *one, *two;
+    assert_int_equal(setup(&one) + setup(&two), 0);
+    Graph *a = sound_graph(one), *b = sound_graph(two);
+    assert_true(graph_equal(a, b));
+    changes[k](b);
+    if (graph_equal(a, b) || graph_equal(b, a)) fail_msg("change %zu is not seen", k);
+    teardown(&one);
+    teardown(&two);
+  }
+  assert_string_equal(output_kind_name((OutputKind)77), "?");
+}
+
 static void costs_count_multiply_adds_twice(void **state) {
   Fixture *f = *state;
   Graph *g = sound_graph(f);
@@ -564,6 +600,7 @@ int main(void) {
       TEST(sources_and_outputs_are_found),
       TEST(the_verifier_finds_every_breach),
       TEST(equality_sees_every_field_but_spans),
+      TEST(equality_sees_every_change),
       TEST(costs_count_multiply_adds_twice),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
