@@ -19,8 +19,11 @@ typedef struct Fixture {
 static int setup(void **state) {
   Fixture *f = calloc(1, sizeof *f);
   f->arena = arena_new(allocator_system(), &f->guard);
-  static const NestArg args[] = {{DT_F32, 0}, {DT_F32, 1}};
-  f->nest = nest_new(f->arena, graph_new(f->arena, "g"), args, 2);
+  Builder b = {.graph = graph_new(f->arena, "g")};
+  const Shape shape = {.rank = 1, .dim = {dim_const(1024)}};
+  NestArg *args = arena_array(f->arena, 2, sizeof *args);
+  for (int k = 0; k < 2; k++) args[k] = (NestArg){DT_F32, build_input(&b, k ? "b" : "a", DT_F32, &shape)};
+  f->nest = nest_new(f->arena, b.graph, args, 2);
   f->i = nest_var(f->nest, "i", size_const(8));
   f->j = nest_var(f->nest, "j", size_const(32));
   *state = f;
@@ -123,8 +126,11 @@ static void test_folding(void **state) {
 
 // What a loop is called is no part of the code.
 static Text key_with(Fixture *f, const char *name) {
-  static const NestArg args[] = {{DT_F32, 0}, {DT_F32, 1}};
-  f->nest = nest_new(f->arena, graph_new(f->arena, "g"), args, 2);
+  Builder b = {.graph = graph_new(f->arena, "g")};
+  const Shape shape = {.rank = 1, .dim = {dim_const(1024)}};
+  NestArg *args = arena_array(f->arena, 2, sizeof *args);
+  for (int k = 0; k < 2; k++) args[k] = (NestArg){DT_F32, build_input(&b, k ? "b" : "a", DT_F32, &shape)};
+  f->nest = nest_new(f->arena, b.graph, args, 2);
   int v = nest_var(f->nest, name, size_const(8));
   open_loop(f, v, 8, 1);
   nest_store(f->nest, 1, var(f, v), nest_load(f->nest, 0, var(f, v), VALUE_NONE), VALUE_NONE, false);
