@@ -105,6 +105,23 @@ static LLVMValueRef gather_where(Emit *e, const Value *v, LLVMValueRef condition
   return irb_select(&e->irb, condition, value, LLVMConstNull(LLVMTypeOf(value)));
 }
 
+// The mask in i32 lanes, 0 or -1, and'ed as such.
+static LLVMValueRef wide_mask(Emit *e, LLVMValueRef mask) {
+  LLVMTypeRef wide = irb_vector(e->irb.i32, irb_lanes(mask));
+  if (!LLVMIsAInstruction(mask) || LLVMGetInstructionOpcode(mask) != LLVMAnd)
+    return LLVMBuildSExt(e->irb.b, mask, wide, "");
+  LLVMValueRef a = wide_mask(e, LLVMGetOperand(mask, 0)), b = wide_mask(e, LLVMGetOperand(mask, 1));
+  return LLVMBuildAnd(e->irb.b, a, b, "");
+}
+
+// LLVM 19 for AVX2 makes a plain load of the half of a vector in which no lane is asked for, where it sees that of an
+// `and` of i1 with a constant: it reads beyond the tensor, and the lanes are not 0. An `and` of i32 it leaves alone.
+static LLVMValueRef safe_mask(Emit *e, LLVMValueRef mask) {
+  if (!LLVMIsAInstruction(mask) || LLVMGetInstructionOpcode(mask) != LLVMAnd) return mask;
+  LLVMValueRef wide = wide_mask(e, mask);
+  return LLVMBuildICmp(e->irb.b, LLVMIntNE, wide, LLVMConstNull(LLVMTypeOf(wide)), "");
+}
+
 // `condition`: NULL, or a vector of i1.
 static LLVMValueRef load_lanes(Emit *e, const Value *v, LLVMValueRef condition) {
   LLVMTypeRef type = irb_vector(emit_memory_type(e, v->type), e->lanes);
@@ -117,7 +134,8 @@ static LLVMValueRef load_lanes(Emit *e, const Value *v, LLVMValueRef condition) 
   }
   LLVMValueRef offset = emit_expr(e, v->at), mask = live_mask(e, condition);
   if (!mask) return emit_load_at(e, v->slot, type, offset);
-  return shim_masked_load(e->irb.b, e->irb.module, type, element(e, v->slot, offset), mask, alignment(e, v->slot));
+  return shim_masked_load(e->irb.b, e->irb.module, type, element(e, v->slot, offset), safe_mask(e, mask),
+                          alignment(e, v->slot));
 }
 
 static LLVMValueRef load_plain(Emit *e, const Value *v, LLVMValueRef condition) {

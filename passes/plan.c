@@ -195,14 +195,21 @@ static size_t gather_blocks(const Plan *plan, const int *last, Block *blocks) {
   return n;
 }
 
+// Whose place the node has at the end of the chain of those that take one over. An owner is stored by an earlier
+// kernel, but may be a later node.
+static NodeId first_owner(const Plan *plan, NodeId id) {
+  while (plan->in_place[id] != NODE_NONE) id = plan->in_place[id];
+  return id;
+}
+
 // The last kernel that needs each node's place, those that take it over included.
 static int *last_needs(Planner *p) {
   const Plan *plan = p->plan;
   int *last = arena_array(p->arena, p->g->n_nodes, sizeof *last);
   for (size_t id = 0; id < p->g->n_nodes; id++) last[id] = plan->place[id].last;
-  for (NodeId id = (NodeId)p->g->n_nodes - 1; id >= 0; id--) {
-    NodeId owner = plan->in_place[id];
-    if (owner != NODE_NONE && last[id] > last[owner]) last[owner] = last[id];
+  for (NodeId id = 0; (size_t)id < p->g->n_nodes; id++) {
+    NodeId owner = first_owner(plan, id);
+    if (plan->place[id].last > last[owner]) last[owner] = plan->place[id].last;
   }
   return last;
 }
@@ -212,10 +219,11 @@ static void set_offsets(Plan *plan, const Block *blocks) {
   size_t n = 0;
   for (size_t id = 0; id < plan->graph->n_nodes; id++) {
     Place *place = &plan->place[id];
-    if (place->region != REGION_ARENA || !place->bytes) continue;
-    NodeId owner = plan->in_place[id];
-    place->offset = owner == NODE_NONE ? blocks[n++].offset : plan->place[owner].offset;
+    if (place->region == REGION_ARENA && place->bytes && plan->in_place[id] == NODE_NONE)
+      place->offset = blocks[n++].offset;
   }
+  for (NodeId id = 0; (size_t)id < plan->graph->n_nodes; id++)
+    if (plan->in_place[id] != NODE_NONE) plan->place[id].offset = plan->place[first_owner(plan, id)].offset;
   for (int k = 0; k < plan->n_kernels; k++)
     if (plan->kernels[k].scratch_bytes) plan->kernels[k].scratch_offset = blocks[n++].offset;
 }

@@ -118,6 +118,12 @@ static const OpCaseText op_case_index_texts[] = {
     {"zeros around rows of the batch", CASE_MOVES,
      "%0 = input \"x\" : f32[1,2*N,1] %1 = index map [i:3, j:2*N, k:1] { %0[i - 1, j, k] } : f32[3,2*N,1]"
      " return result \"y\" = %1"},
+    {"rows of zeros behind short rows", CASE_MOVES,  // the end of the last row is the end of memory
+     "%0 = input \"x\" : f32[2,3,6] %1 = index map [n:2, i:4, j:9] { %0[n, i, j] } : f32[2,4,9]"
+     "%2 = index map [n:2, i:4, j:13] { %0[1, i - 1, j] } : f32[2,4,13] return result \"y\" = %1 return result \"z\" = %2"},
+    {"zeros in rows that are summed", CASE_SMOOTH,
+     "%0 = input \"x\" : f32[2,3,6] %1 = index sum [n:2, i:4, j:9 | r:2] { exp(%0[n, i, j]) } : f32[2,4,9]"
+     " return result \"y\" = %1"},
     {"avg pool, padding counted", CASE_SMOOTH,
      "%0 = input \"x\" : f32[N,9,9,7] %1 = const 0.11111111 : f32[]"
      "%2 = index sum [n:N, i:5, j:5, c:7 | r:3, s:3] { %0[n, 2*i + r - 1, 2*j + s - 1, c] } : f32[N,5,5,7]"
